@@ -1,0 +1,78 @@
+"""Documents, and what a reader of a corpus format promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A typed mention: ``text[start:end]``, offsets in code points, half-open.
+
+    Attributes:
+        start: offset of the first character.
+        end: offset behind the last character.
+        type: the entity type.
+        fragments: for a discontinuous mention, its pieces in order as ``(start, end)``;
+            ``start`` and ``end`` are then those of the hull. Empty for an ordinary mention.
+    """
+
+    start: int
+    end: int
+    type: str
+    fragments: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One labelled text.
+
+    Attributes:
+        id: unique in its corpus.
+        text: never shown in ``repr``, so that no traceback or log can carry it.
+        label: gold of a classification document; None where unlabelled.
+        spans: gold of an NER document, sorted; None where unannotated, ``()`` where the
+            document has no mention.
+        group: what must not be torn over splits, such as the patient.
+        source: where it was read from (``notes.jsonl:17``), for messages.
+    """
+
+    id: str
+    text: str = field(repr=False)
+    label: str | None = field(default=None, repr=False)
+    spans: tuple[Span, ...] | None = field(default=None, repr=False)
+    group: str | None = None
+    source: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Names under which tabular formats (JSONL, CSV, …) hold a document's parts."""
+
+    id: str = "id"
+    text: str = "text"
+    label: str = "label"
+    entities: str = "entities"
+    group: str = "group"
+
+
+class Reader(Protocol):
+    """A corpus format: one file of ``medsweep.corpus.readers`` each.
+
+    ``name`` is what the sweep file's ``format`` says, ``suffixes`` are the file endings from
+    which the format is inferred (lower case, with dot; ambiguous ones are left out).
+
+    ``read`` streams documents and raises :class:`~medsweep.errors.DataError` with file and
+    line for anything it cannot read. It never returns a document whose spans fall outside
+    its text. Ids may be missing in a format: then the reader numbers (``<file stem>-<n>``).
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+
+    def read(self, path: Path, columns: Columns) -> Iterator[Document]:
+        """Stream the documents of ``path`` (a file, or for some formats a folder)."""
+        ...
