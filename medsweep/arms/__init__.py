@@ -1,0 +1,1 @@
+"""Ways to predict other than a fine-tuned candidate."""

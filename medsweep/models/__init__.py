@@ -1,0 +1,1 @@
+"""Base models: finding, converting and loading them, and where LoRA goes."""

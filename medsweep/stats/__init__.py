@@ -1,0 +1,1 @@
+"""Statistics of the verdict, as pure functions over arrays."""

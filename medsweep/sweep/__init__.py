@@ -1,0 +1,1 @@
+"""The sweep: cells, trials, Ray Tune, resume."""

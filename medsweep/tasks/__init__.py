@@ -1,0 +1,1 @@
+"""Tasks: document classification and named-entity recognition."""

@@ -1,0 +1,44 @@
+"""What a task promises: labels, gold and predictions as values of a table, and scores.
+
+Imports no torch: the verdict of foreign predictions uses it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from medsweep.corpus import Document
+from medsweep.training._base import Prediction
+
+TaskKind = Literal["classification", "ner"]
+
+
+class Task(Protocol):
+    """A kind of question put to a document.
+
+    Attributes:
+        kind: its name in the sweep file.
+        labels: classification: the classes, sorted; ner: the entity types, sorted.
+        metric: the metric that search maximises and the verdict is given for.
+    """
+
+    kind: TaskKind
+    labels: tuple[str, ...]
+    metric: str
+
+    def gold(self, document: Document) -> str:
+        """The document's gold as ``predictions.parquet`` holds it.
+
+        Classification: the label. NER: JSON ``[[start, end, type], …]``, sorted, without text;
+        a discontinuous span is ``[start, end, type, [[s, e], …]]``.
+        """
+        ...
+
+    def value(self, prediction: Prediction) -> str:
+        """The prediction in the same form; an unparsable one gives ``""``."""
+        ...
+
+    def score(self, gold: Sequence[str], pred: Sequence[str]) -> dict[str, float]:
+        """Every metric of the task, by name."""
+        ...

@@ -1,0 +1,1 @@
+"""Training adapters on a frozen base, with torch, transformers and peft alone."""

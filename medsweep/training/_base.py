@@ -1,0 +1,171 @@
+"""What a trial is, and what an engine that trains trials promises.
+
+Nothing under ``medsweep.training`` imports ray or mlflow: it runs on a bare machine with
+torch, transformers and peft. This module imports no torch either, so that the process that
+only schedules trials stays small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+from medsweep.corpus import Document, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides what one adapter becomes, apart from base and documents.
+
+    Attributes:
+        rank: LoRA rank r.
+        alpha: LoRA alpha (the update is scaled by alpha / r).
+        learning_rate: peak learning rate of the adapter.
+        top_layers: how many of the uppermost transformer layers are adapted; None for all.
+            What lies below the lowest adapted layer is frozen and computed once a document.
+        dropout: LoRA dropout.
+        epochs: passes over the training documents.
+        min_steps: floor on optimiser steps, because small training sizes lack steps rather
+            than epochs; the budget is ``max(epochs * ceil(n / batch_size), min_steps)``.
+        batch_size: documents an optimiser step.
+        evaluations: how often dev is scored, evenly over the budget; one evaluation is one
+            Tune iteration, whatever the training size.
+        warmup: share of the steps with a linearly rising learning rate; linear decay follows.
+        head_lr_ratio: the head's learning rate over the adapter's.
+        weight_decay: AdamW's, on matrices only.
+        max_grad_norm: clipping of one adapter's gradient.
+        class_weights: weight classes by the inverse square root of their frequency.
+        max_length: tokens a document (or a window of it).
+        seed: initialisation, shuffling and dropout.
+    """
+
+    rank: int = 8
+    alpha: float = 16.0
+    learning_rate: float = 5e-4
+    top_layers: int | None = None
+    dropout: float = 0.0
+    epochs: int = 8
+    min_steps: int = 60
+    batch_size: int = 8
+    evaluations: int = 8
+    warmup: float = 0.1
+    head_lr_ratio: float = 3.0
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    class_weights: bool = True
+    max_length: int = 512
+    seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for configurations and model cards."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """The inverse of :meth:`to_dict`; ignores keys that are not a recipe's."""
+        names = {f.name for f in fields(cls)}
+        return cls(**{k: v for k, v in values.items() if k in names})
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says of one document.
+
+    Attributes:
+        doc_id: the document.
+        label: classification: the predicted label; None where the output did not parse.
+        spans: NER: predicted spans, sorted.
+        scores: probability by label (classification); may be empty.
+    """
+
+    doc_id: str
+    label: str | None = field(default=None, repr=False)
+    spans: tuple[Span, ...] | None = field(default=None, repr=False)
+    scores: Mapping[str, float] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One point of a trial's learning curve.
+
+    Attributes:
+        iteration: 1-based index of the evaluation; the last is ``recipe.evaluations``.
+        step: optimiser steps so far.
+        epoch: passes over the training documents so far.
+        train_loss: mean loss since the last evaluation.
+        metrics: dev scores by metric name.
+        best: whether the sweep's metric is the best of this trial so far (ties: the later).
+        tokens: real tokens trained on since the start.
+        seconds: compute seconds since the start, evaluation included.
+        done: whether the budget is spent.
+    """
+
+    iteration: int
+    step: int
+    epoch: float
+    train_loss: float
+    metrics: Mapping[str, float]
+    best: bool
+    tokens: int
+    seconds: float
+    done: bool
+
+
+class TrialError(Exception):
+    """This trial cannot go on (a NaN loss, data that raise); others are untouched."""
+
+
+class Engine(Protocol):
+    """Trains adapters on one frozen base model and one device.
+
+    An engine is built from a loaded base and a task and then owns *slots*, one a trial,
+    addressed by the trial's id. Engines are used from one thread at a time, except that
+    an engine that packs may serve several ``advance`` calls at once through its own lock.
+
+    A trial's result must not depend on which other slots exist, beyond float error.
+    """
+
+    def attach(
+        self,
+        slot: str,
+        recipe: Recipe,
+        train: Sequence[Document],
+        dev: Sequence[Document],
+        state: bytes | None = None,
+    ) -> None:
+        """Open a slot, fresh or from what :meth:`state` gave.
+
+        Raises:
+            TrialError: the recipe does not fit the base.
+        """
+        ...
+
+    def advance(self, slot: str) -> Evaluation:
+        """Train to the next evaluation, score dev, and return that point.
+
+        Raises:
+            TrialError: the loss is not finite.
+        """
+        ...
+
+    def state(self, slot: str) -> bytes:
+        """Everything needed to go on elsewhere: adapter, best adapter, optimiser, counters.
+
+        Serialised by safetensors plus JSON, never by pickle. Going on from it gives the same
+        losses as never having stopped.
+        """
+        ...
+
+    def predict(self, slot: str, documents: Sequence[Document]) -> list[Prediction]:
+        """Predict with the best adapter so far, in the order of ``documents``."""
+        ...
+
+    def save(self, slot: str, folder: Path) -> None:
+        """Write the best adapter so far as a plain PEFT folder."""
+        ...
+
+    def detach(self, slot: str) -> None:
+        """Forget a slot and free what it held; unknown slots are ignored."""
+        ...
