@@ -1,0 +1,152 @@
+"""Ray as a sweep uses it: started here or joined, laid out in hosts, checked for storage."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from rich.console import Console
+
+from medsweep.config import Resources
+from medsweep.errors import ConfigError
+from medsweep.sweep.plan import Workload
+from medsweep.sweep.pool import Pool
+
+SHARED_SLOTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """How the machines are divided.
+
+    Attributes:
+        hosts: actors that hold bases, one an accelerator, or one a share of the cores.
+        threads: compute threads of each.
+        slots: trials under way at once, over all hosts.
+        gpus: accelerators of each host, 0 or 1.
+        remote: whether Ray was joined, not started here.
+    """
+
+    hosts: int
+    threads: int
+    slots: int
+    gpus: int
+    remote: bool
+
+    def start_pool(self, workload: Workload) -> Any:
+        """Start the hosts; documents travel through the object store, once a node."""
+        reference = ray.put(workload)
+        return (
+            ray.remote(Pool)
+            .options(num_cpus=0)
+            .remote(
+                reference,
+                self.hosts,
+                self.slots // self.hosts,
+                self.threads,
+                # Trials ask for next to nothing, and must find that beside the hosts.
+                {"num_cpus": max(0.1, self.threads - 0.5), "num_gpus": self.gpus},
+            )
+        )
+
+    def close(self, pool: Any) -> None:
+        """Let hosts remove their temporary files, and end them."""
+        try:
+            ray.get(pool.close.remote(), timeout=20)
+        except Exception:  # a dead pool or host has nothing left to clean
+            logging.getLogger(__name__).debug("the pool was gone already")
+        ray.kill(pool)
+
+    def check_storage(self, out: Path) -> None:
+        """Every node must see the sweep's folder.
+
+        Raises:
+            ConfigError: one does not; found before the first trial, not at its end.
+        """
+        if not self.remote:
+            return
+        token = uuid.uuid4().hex
+        probe = out / "state" / f"probe-{token}"
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.write_text(token)
+        try:
+            for node in (n for n in ray.nodes() if n["Alive"]):
+                affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+                    node["NodeID"], soft=False
+                )
+                sees = ray.remote(_reads).options(num_cpus=0, scheduling_strategy=affinity)
+                if not ray.get(sees.remote(str(probe), token), timeout=60):
+                    raise ConfigError(
+                        f"node {node['NodeManagerAddress']} does not see this folder",
+                        where=str(out),
+                        fix="put --out on storage that every node mounts at the same path",
+                    )
+        finally:
+            probe.unlink(missing_ok=True)
+
+
+def _reads(path: str, token: str) -> bool:
+    found = Path(path)
+    return found.exists() and found.read_text() == token
+
+
+@contextmanager
+def connected(
+    address: str | None, resources: Resources, engine: str, console: Console
+) -> Iterator[Cluster]:
+    """Start or join Ray, and leave it as it was found."""
+    with console.status("starting Ray" if address is None else f"joining Ray at {address}"):
+        with warnings.catch_warnings():
+            # Ray warns about accelerator variables that a later release will treat otherwise.
+            warnings.simplefilter("ignore", FutureWarning)
+            try:
+                ray.init(
+                    address=address,
+                    include_dashboard=False if address is None else None,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    num_cpus=_cores() if address is None else None,
+                )
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                raise ConfigError(
+                    f"no Ray cluster answers ({type(error).__name__})",
+                    where=f"--address {address}",
+                    fix="start one with `ray up cluster.yaml` or `ray start --head`",
+                ) from None
+    try:
+        yield _lay_out(resources, engine, remote=address is not None)
+    finally:
+        ray.shutdown()
+
+
+def _lay_out(resources: Resources, engine: str, *, remote: bool) -> Cluster:
+    total = ray.cluster_resources()
+    cores, gpus = int(total.get("CPU", 1)), int(total.get("GPU", 0))
+    if gpus:
+        hosts = resources.hosts or gpus
+        threads = resources.threads or max(1, cores // hosts)
+    else:
+        # Two threads on two busy cores run slower than one: threads wait for the slowest.
+        threads = resources.threads or max(1, cores // 8)
+        hosts = resources.hosts or max(1, cores // threads)
+    slots = resources.slots or (SHARED_SLOTS if engine == "shared" else 1)
+    if hosts * threads > cores:
+        raise ConfigError(
+            f"{hosts} hosts of {threads} threads need more than the {cores} cores there are",
+            where="resources",
+            fix="ask for fewer",
+        )
+    return Cluster(hosts, threads, hosts * slots, 1 if gpus else 0, remote)
+
+
+def _cores() -> int:
+    """The cores this process may use, which in a container are fewer than the machine's."""
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,243 @@
+"""What comes next, and what has happened: the sweep's logic, without Ray.
+
+A cell is searched, then its best recipe is confirmed on every draw as soon as its own search is
+over; no cell waits for another. Everything is written to the journal before it is acted on.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from medsweep.sweep.halving import Halving
+from medsweep.sweep.items import Cell, Item, Status, derive_seed
+from medsweep.sweep.journal import Journal
+from medsweep.sweep.plan import Plan
+from medsweep.sweep.records import Record, Records
+from medsweep.sweep.study import CellStudy
+from medsweep.sweep.trainable import TrialFolder
+from medsweep.tracking import Tracker
+from medsweep.training._base import Recipe
+
+
+class Coordinator:
+    """Hands out items and takes in results.
+
+    Args:
+        plan: what is to be done.
+        journal: where it is written down.
+        events: the journal so far; empty for a fresh sweep.
+        tracker: what is told about every trial.
+        root: folder of the trials' folders.
+        concurrency: trials under way at once.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        journal: Journal,
+        events: Iterable[dict[str, Any]],
+        tracker: Tracker,
+        root: Path,
+        concurrency: int,
+    ) -> None:
+        self.plan, self.records = plan, Records()
+        self.concurrency = concurrency
+        self._journal, self._tracker, self._root = journal, tracker, root
+        sweep = plan.sweep
+        evaluations = Recipe(**sweep.training.model_dump(exclude_none=True)).evaluations
+        self._halving = Halving(sweep.early_stopping, evaluations)
+        self._studies = {
+            c: CellStudy(c, sweep.search, sweep.training, sweep.seed) for c in plan.cells
+        }
+        # One trial of a cell at a time where there are cells enough to keep every slot busy:
+        # each proposal then knows all that came before, and a search is the same in every run.
+        self._abreast = max(1, -(-concurrency // max(1, len(plan.cells))))
+        self._proposed: dict[Cell, int] = dict.fromkeys(plan.cells, 0)
+        self._live: set[str] = set()
+        self._ready: deque[Item] = deque()
+        self._arms = deque(self._arm_items())
+        self._replay(events)
+
+    # -- what comes next ------------------------------------------------------------------
+
+    def next_item(self) -> Item | None:
+        """The next trial to start, or None where none may start now."""
+        if len(self._live) >= self.concurrency:
+            return None
+        item = self._pick()
+        if item is None:
+            return None
+        self._live.add(item.name)
+        record = self.records.by_name.get(item.name)
+        if record is None or record.status != "running":
+            self._write("proposed", item=item.to_dict())
+            record, known = self.records.by_name[item.name], record
+            record.run_id = known.run_id if known else None
+        if record.run_id is None:
+            run_id = self._tracker.open(item)
+            if run_id is not None:
+                self._write("run", trial=item.name, run_id=run_id)
+        return item
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return not (self._live or self._ready or self._arms or self._searchable())
+
+    def _pick(self) -> Item | None:
+        if self._ready:
+            return self._ready.popleft()
+        if self._arms:
+            return self._arms.popleft()
+        cells = [c for c in self._searchable() if self._running(c) < self._abreast]
+        if not cells:
+            return None
+        # Cells take turns; within a turn the longest come first, which shortens the tail.
+        cell = min(cells, key=lambda c: (self._proposed[c], -c.size, c))
+        return self._propose(cell)
+
+    def _searchable(self) -> list[Cell]:
+        return [c for c in self.plan.cells if self._proposed[c] < self.plan.budgets[c]]
+
+    def _running(self, cell: Cell) -> int:
+        return sum(r.status == "running" for r in self.records.of(cell, "search"))
+
+    def _propose(self, cell: Cell) -> Item:
+        number = self._proposed[cell]
+        self._proposed[cell] += 1
+        params, recipe = self._studies[cell].propose(number)
+        return Item(
+            f"{cell.name}-t{number:02d}",
+            "search",
+            cell,
+            number=number,
+            params=params,
+            recipe=recipe.to_dict(),
+        )
+
+    def _confirm_items(self, cell: Cell) -> list[Item]:
+        """The best recipe of a searched cell on every draw.
+
+        The best trial itself was trained on draw 0 with all of its budget: its adapter is
+        adopted, not trained again. A stopped trial cannot win: it was behind when it stopped.
+        """
+        done = [r for r in self.records.of(cell, "search") if r.status == "finished"]
+        if not done:
+            return []
+        best = max(done, key=lambda r: (r.best or 0.0, -r.item.number))
+        items = []
+        for draw in range(self.plan.sweep.draws):
+            seed = derive_seed(self.plan.sweep.seed, "confirm", cell.name, draw)
+            items.append(
+                Item(
+                    f"{cell.name}-d{draw}",
+                    "confirm",
+                    cell,
+                    draw=draw,
+                    params=best.item.params,
+                    recipe=best.item.recipe if draw == 0 else {**best.item.recipe, "seed": seed},
+                    adopt=best.item.name if draw == 0 else None,
+                )
+            )
+        return items
+
+    def _arm_items(self) -> list[Item]:
+        slugs = {model.id: name for name, model in self.plan.workload.models.items()}
+        items = []
+        for number, arm in enumerate(self.plan.workload.arms):
+            model = slugs[arm.model.id] if arm.model else ""
+            name = "-".join(p for p in ("arm", str(number), arm.arm.replace("_", "-"), model) if p)
+            items.append(Item(name, "arm", Cell(model, 0), arm=number))
+        return items
+
+    # -- what has happened ----------------------------------------------------------------
+
+    def evaluated(self, name: str, curve: Sequence[dict[str, Any]]) -> bool:
+        """Take in a trial's learning curve so far; False where ASHA stops it."""
+        goes_on = True
+        record = self.records.by_name[name]
+        for values in curve:
+            if record.has(values["iteration"]):
+                continue
+            if record.run_id is not None:
+                self._tracker.log(record.run_id, values)
+            self._write("evaluation", trial=name, values=values)
+            goes_on = self._climb(record.item, values) and goes_on
+        return goes_on
+
+    def ended(self, name: str, status: Status, error: str | None = None) -> None:
+        """Take in a trial's end; the first word counts."""
+        record = self.records.by_name[name]
+        self._live.discard(name)
+        if record.status != "running":
+            return
+        if record.run_id is not None:
+            self._tracker.close(record.run_id, status, error)
+        self._write("ended", trial=name, status=status, error=error)
+        if record.item.phase == "search":
+            self._search_trial_ended(record)
+        elif record.item.phase == "confirm":
+            self._clear(record.item.cell)
+
+    def _climb(self, item: Item, values: dict[str, Any]) -> bool:
+        return item.phase != "search" or self._halving.goes_on(
+            item.cell, item.name, values["iteration"], values["score"]
+        )
+
+    def _search_trial_ended(self, record: Record) -> None:
+        cell = record.item.cell
+        self._studies[cell].tell(record)
+        if self._proposed[cell] >= self.plan.budgets[cell] and not self._running(cell):
+            names = self.records.by_name
+            self._ready.extend(
+                i
+                for i in self._confirm_items(cell)
+                if i.name not in names or names[i.name].status == "failed"
+            )
+
+    def _clear(self, cell: Cell) -> None:
+        """Remove the states of a confirmed cell's trials: the largest files of a sweep."""
+        confirmed = self.records.of(cell, "confirm")
+        if len(confirmed) == self.plan.sweep.draws and all(r.ended for r in confirmed):
+            for record in [*self.records.of(cell, "search"), *confirmed]:
+                TrialFolder(self._root, record.item.name).forget_state()
+
+    def _write(self, event: str, **fields: Any) -> None:
+        self.records.apply(self._journal.append(event, **fields))
+
+    # -- after an interruption ------------------------------------------------------------
+
+    def _replay(self, events: Iterable[dict[str, Any]]) -> None:
+        """Rebuild studies and rungs in the order of events, and queue what was under way."""
+        behind: set[str] = set()
+        for event in events:
+            self.records.apply(event)
+            kind, name = event["event"], event.get("trial")
+            if kind == "proposed" and event["item"]["phase"] == "search":
+                item = Item.from_dict(event["item"])
+                self._proposed[item.cell] = max(self._proposed[item.cell], item.number + 1)
+            elif kind == "evaluation" and not self._climb(
+                self.records.by_name[str(name)].item, event["values"]
+            ):
+                behind.add(str(name))
+            elif kind == "ended" and self.records.by_name[str(name)].item.phase == "search":
+                self._search_trial_ended(self.records.by_name[str(name)])
+        known = self.records.by_name
+        # Confirm trials queued by the replay may have been proposed later in the journal.
+        self._ready = deque(
+            i for i in self._ready if i.name not in known or known[i.name].status == "failed"
+        )
+        self._arms = deque(
+            i for i in self._arms if i.name not in known or known[i.name].status == "failed"
+        )
+        for name, record in known.items():
+            if record.status != "running":
+                continue
+            curve = TrialFolder(self._root, name).curve()
+            if name in behind or not self.evaluated(name, curve):
+                self.ended(name, "stopped")
+            else:
+                self._ready.appendleft(record.item)

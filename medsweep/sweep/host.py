@@ -1,0 +1,163 @@
+"""A host: the Ray actor that holds frozen bases on one accelerator and trains adapters on them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medsweep.sweep.items import Cell, Item
+from medsweep.sweep.plan import Workload
+from medsweep.training._base import Engine, Prediction, Recipe, TrialError
+
+if TYPE_CHECKING:
+    from medsweep.models import ModelFolder
+    from medsweep.tasks import Task
+
+
+class Host:
+    """Loads bases on demand and serves trials; one trial is one slot of one engine.
+
+    Every method turns whatever goes wrong into a :class:`TrialError` that names the kind of
+    error and its place in the code only: an error's own message could hold a document's text.
+    """
+
+    def __init__(self, workload: Workload, threads: int) -> None:
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        import torch
+
+        torch.set_num_threads(threads)
+        self._work = workload
+        self._engines: dict[str, Engine] = {}
+        self._loading = threading.Lock()
+        # Derived from patients' texts: for this user only, gone with the host.
+        self._scratch = Path(tempfile.mkdtemp(prefix="medsweep-"))
+
+    def close(self) -> None:
+        """Remove what was spilled to disk."""
+        self._engines.clear()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def attach(self, item: Item, state: bytes | None) -> None:
+        """Open a slot for a trial, fresh or from a saved state."""
+        with _only_place():
+            fold = self._work.folds[item.cell.fold]
+            self._engine(item.cell.model).attach(
+                item.name,
+                Recipe.from_dict(item.recipe),
+                self._work.train(item.cell, item.draw),
+                fold.dev,
+                state,
+            )
+
+    def advance(self, item: Item) -> tuple[dict[str, Any], bytes]:
+        """Train to the next evaluation; gives that point and the state behind it."""
+        with _only_place():
+            engine = self._engine(item.cell.model)
+            point = engine.advance(item.name)
+            values = {
+                "iteration": point.iteration,
+                "score": float(point.metrics[self._work.metric]),
+                "train_loss": float(point.train_loss),
+                "step": point.step,
+                "epoch": point.epoch,
+                "tokens": point.tokens,
+                "seconds": point.seconds,
+                "finished": point.done,
+                **{f"dev_{k}": float(v) for k, v in point.metrics.items()},
+            }
+            return values, engine.state(item.name)
+
+    def judge(self, item: Item, folder: Path) -> list[dict[str, Any]]:
+        """Save the trial's best adapter and predict its fold's test documents, once."""
+        with _only_place():
+            engine = self._engine(item.cell.model)
+            engine.save(item.name, folder)
+            test = self._work.folds[item.cell.fold].test
+            return self._rows(engine.predict(item.name, test), item.cell.size, item.draw)
+
+    def arm(self, item: Item) -> list[dict[str, Any]]:
+        """Predict the test documents with another arm: at every size and draw if it learns."""
+        from medsweep.arms import make_arm
+
+        with _only_place():
+            assert item.arm is not None
+            wanted = self._work.arms[item.arm]
+            folder = self._folder(item.cell.model) if wanted.model else None
+            arm = make_arm(wanted.arm, self._task(), model=folder, options=wanted.options)
+            rows: list[dict[str, Any]] = []
+            for number, fold in enumerate(self._work.folds):
+                steps = (
+                    [(s, d) for s in self._work.sizes for d in range(self._work.draws)]
+                    if arm.trains
+                    else [(self._work.sizes[-1], 0)]
+                )
+                for size, draw in steps:
+                    train = self._work.train(Cell(item.cell.model, size, number), draw)
+                    found = arm.predict(train, fold.test, seed=self._work.seed + draw)
+                    rows += self._rows(found, size if arm.trains else 0, draw)
+            return rows
+
+    def detach(self, item: Item) -> None:
+        """Forget a trial; unknown ones are ignored."""
+        if engine := self._engines.get(item.cell.model):
+            engine.detach(item.name)
+
+    def _rows(
+        self, predictions: Sequence[Prediction], size: int, draw: int
+    ) -> list[dict[str, Any]]:
+        task = self._task()
+        return [
+            {
+                "train_size": size,
+                "draw": draw,
+                "doc_id": p.doc_id,
+                "pred": task.value(p),
+                "score": max(p.scores.values(), default=None),
+            }
+            for p in predictions
+        ]
+
+    def _task(self) -> Task:
+        from medsweep.tasks import make_task
+
+        return make_task(self._work.kind, self._work.labels, self._work.metric)
+
+    def _folder(self, model: str) -> ModelFolder:
+        from medsweep.models import resolve
+
+        return resolve(self._work.models[model].id)
+
+    def _engine(self, model: str) -> Engine:
+        with self._loading:
+            if model not in self._engines:
+                from medsweep.training import load_base, make_engine
+
+                base = load_base(
+                    self._folder(model),
+                    self._task(),
+                    trust_remote_code=self._work.models[model].trust_remote_code,
+                )
+                self._engines[model] = make_engine(
+                    self._work.engine, base, self._task(), scratch=self._scratch
+                )
+            return self._engines[model]
+
+
+class _only_place:  # noqa: N801 - reads as a clause of a `with`
+    """Replace any error by its kind and place."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, tb: Any) -> None:
+        if error is None or isinstance(error, TrialError) or not isinstance(error, Exception):
+            return
+        frames = [f for f in traceback.extract_tb(tb) if "medsweep" in f.filename]
+        frame = (frames or traceback.extract_tb(tb))[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        raise TrialError(f"{type(error).__name__} at {place}") from None

@@ -1,0 +1,73 @@
+"""What Ray Tune is asked to do: one item is one Tune trial."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Phase = Literal["search", "confirm", "arm"]
+Status = Literal["running", "finished", "stopped", "failed"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cell:
+    """(base model, training size), in one fold of the evaluation.
+
+    A hold-out evaluation has the one fold 0. Under cross-validation the search of a cell is
+    repeated in every fold, so that no choice is made on documents that later judge it.
+    """
+
+    model: str
+    size: int
+    fold: int = 0
+
+    @property
+    def name(self) -> str:
+        """Safe in file names, and unique in a sweep."""
+        fold = f"-f{self.fold}" if self.fold else ""
+        return f"{self.model}-n{self.size}{fold}"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One Tune trial. Holds no text, so that its configuration may be written anywhere.
+
+    Attributes:
+        name: unique in the sweep: ``minilm-n50-t03`` (search), ``minilm-n50-d1`` (confirm),
+            ``arm-tfidf``.
+        phase: search, confirm, or another arm than a tuned candidate.
+        cell: model, training size, fold; an arm item spans all cells (size and fold 0).
+        draw: which draw of the ladder is trained on.
+        number: place in the cell's search, from 0.
+        params: what Optuna chose, by parameter.
+        recipe: everything that decides what the adapter becomes.
+        adopt: a finished trial whose adapter is taken over instead of training it again.
+        arm: an arm item's place in the sweep's list of arms.
+    """
+
+    name: str
+    phase: Phase
+    cell: Cell
+    draw: int = 0
+    number: int = 0
+    params: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    adopt: str | None = None
+    arm: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values: a Tune configuration, a line of the journal."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Item:
+        """The inverse of :meth:`to_dict`."""
+        return cls(**{**values, "cell": Cell(**values["cell"])})
+
+
+def derive_seed(*parts: object) -> int:
+    """A 31-bit seed from anything that has a stable ``str``; the same on every machine."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1

@@ -1,0 +1,80 @@
+"""Who trains where: gives each trial a host, preferring one that already holds its base."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+
+from medsweep.sweep.host import Host
+
+
+@dataclass(slots=True)
+class _Seat:
+    actor: Any
+    models: set[str] = field(default_factory=set)
+    trials: dict[str, Any] = field(default_factory=dict)
+
+
+class Pool:
+    """An asynchronous actor that owns the hosts.
+
+    A lease ends when the trial gives it back, or when a trial of the same name asks again
+    (Tune restarted it elsewhere).
+    """
+
+    def __init__(
+        self, workload: Any, hosts: int, slots: int, threads: int, resources: Mapping[str, float]
+    ) -> None:
+        self._workload, self._slots, self._threads = workload, slots, threads
+        self._resources = dict(resources)
+        self._seats = [_Seat(self._start()) for _ in range(hosts)]
+        self._free = asyncio.Condition()
+
+    def _start(self) -> Any:
+        return (
+            ray.remote(Host)
+            .options(
+                **self._resources,
+                scheduling_strategy="SPREAD",
+                # One thread a slot, so that slots of a shared engine can meet in one step.
+                max_concurrency=self._slots + 2,
+            )
+            .remote(self._workload, self._threads)
+        )
+
+    async def acquire(self, item: Any) -> tuple[int, Any]:
+        """A seat number and its host, waiting until one has a free slot."""
+        await self.release(item)
+        async with self._free:
+            while not (open_ := [s for s in self._seats if len(s.trials) < self._slots]):
+                await self._free.wait()
+            model = item.cell.model
+            seat = min(open_, key=lambda s: (len(s.trials), model not in s.models))
+            seat.trials[item.name] = item
+            seat.models.add(model)
+            return self._seats.index(seat), seat.actor
+
+    async def release(self, item: Any) -> None:
+        """End a lease; nothing happens where there is none."""
+        async with self._free:
+            for seat in self._seats:
+                if seat.trials.pop(item.name, None) is not None:
+                    # Not awaited: the host may be dead, or busy with another trial's step.
+                    seat.actor.detach.remote(item)
+            self._free.notify_all()
+
+    async def replace(self, number: int, actor: Any) -> None:
+        """Start a new host where one has died, once however many trials report it."""
+        seat = self._seats[number]
+        if seat.actor._actor_id == actor._actor_id:
+            self._seats[number] = _Seat(self._start())
+            async with self._free:
+                self._free.notify_all()
+
+    async def close(self) -> None:
+        """Let every host remove its temporary files."""
+        await asyncio.gather(*(s.actor.close.remote() for s in self._seats), return_exceptions=True)

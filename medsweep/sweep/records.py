@@ -1,0 +1,86 @@
+"""What has happened to every trial, rebuilt from the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from medsweep.sweep.items import Cell, Item, Status
+
+
+@dataclass(slots=True)
+class Record:
+    """One trial so far.
+
+    Attributes:
+        item: what was asked for.
+        status: running until it ends.
+        evaluations: its learning curve, one mapping a dev evaluation, in order.
+        error: for a failed trial, the kind of error and its place, never a text of a document.
+        run_id: its MLflow run.
+        started: when it was proposed, in seconds since the epoch.
+        ended: when it ended.
+    """
+
+    item: Item
+    status: Status = "running"
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
+    error: str | None = None
+    run_id: str | None = None
+    started: float = 0.0
+    ended: float | None = None
+
+    @property
+    def best(self) -> float | None:
+        """Its best dev score so far."""
+        return max((e["score"] for e in self.evaluations), default=None)
+
+    def has(self, iteration: int) -> bool:
+        """Whether this point of the learning curve is already known."""
+        return any(e["iteration"] == iteration for e in self.evaluations)
+
+
+@dataclass(slots=True)
+class Records:
+    """Every trial of a sweep by name, in the order of proposal."""
+
+    by_name: dict[str, Record] = field(default_factory=dict)
+    parent_run: str | None = None
+    start: dict[str, Any] = field(default_factory=dict)
+    done: bool = False
+
+    def of(self, cell: Cell, phase: str) -> list[Record]:
+        """The trials of a cell in a phase."""
+        return [r for r in self.by_name.values() if r.item.cell == cell and r.item.phase == phase]
+
+    def apply(self, event: dict[str, Any]) -> None:
+        """Take one event of the journal into account."""
+        kind = event["event"]
+        if kind == "start":
+            self.start = event
+        elif kind == "parent_run":
+            self.parent_run = event["run_id"]
+        elif kind == "proposed":
+            item = Item.from_dict(event["item"])
+            self.by_name[item.name] = Record(item, started=event["time"])
+        elif kind == "run":
+            self.by_name[event["trial"]].run_id = event["run_id"]
+        elif kind == "evaluation":
+            record = self.by_name[event["trial"]]
+            if not record.has(event["values"]["iteration"]):
+                record.evaluations.append(event["values"])
+        elif kind == "ended":
+            record = self.by_name[event["trial"]]
+            record.status, record.error = event["status"], event.get("error")
+            record.ended = event["time"]
+        elif kind == "done":
+            self.done = True
+
+    @classmethod
+    def replay(cls, events: Iterable[dict[str, Any]]) -> Records:
+        """All events in order."""
+        records = cls()
+        for event in events:
+            records.apply(event)
+        return records

@@ -1,0 +1,146 @@
+"""The result files of a sweep: tables, adapters, verdict."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from medsweep.errors import RunError
+from medsweep.sweep.items import Cell, Item
+from medsweep.sweep.plan import Plan
+from medsweep.sweep.records import Records
+from medsweep.sweep.trainable import TrialFolder
+
+
+def trials_table(records: Records) -> pd.DataFrame:
+    """One row a trial: what it was, how it ended, its best dev score and its cost."""
+    rows = []
+    for record in records.by_name.values():
+        item, last = record.item, (record.evaluations or [{}])[-1]
+        if item.phase == "arm":
+            continue
+        rows.append(
+            {
+                "trial_id": item.name,
+                "model": item.cell.model,
+                "train_size": item.cell.size,
+                "fold": item.cell.fold,
+                "draw": item.draw,
+                "phase": item.phase,
+                "number": item.number,
+                "status": record.status,
+                "adopted": item.adopt,
+                "error": record.error,
+                **{k: item.recipe.get(k) for k in RECIPE_COLUMNS},
+                "score": record.best,
+                "evaluations": len(record.evaluations),
+                "steps": last.get("step"),
+                "tokens": last.get("tokens"),
+                "seconds": last.get("seconds"),
+                "curve": [e["score"] for e in record.evaluations],
+                "run_id": record.run_id,
+            }
+        )
+    table = pd.DataFrame(rows)
+    if "top_layers" in table:
+        # None means all layers; a float column would turn 3 into 3.0.
+        table["top_layers"] = table["top_layers"].astype("Int64")
+    return table
+
+
+RECIPE_COLUMNS = ("rank", "alpha", "learning_rate", "top_layers", "dropout", "epochs", "seed")
+
+
+def predictions_table(plan: Plan, records: Records, root: Path) -> pd.DataFrame:
+    """One row a test document, arm, cell and draw; no text.
+
+    Raises:
+        RunError: the reference has no predictions, so that nothing can be decided.
+    """
+    frames = [
+        pd.DataFrame(_rows(plan, record.item, TrialFolder(root, record.item.name)))
+        for record in records.by_name.values()
+        if record.item.phase != "search" and record.status == "finished"
+    ]
+    table = pd.concat([f for f in frames if len(f)], ignore_index=True) if frames else None
+    if table is None or not _reference_rows(plan, table).any():
+        errors = sorted({r.error for r in records.by_name.values() if r.error})
+        raise RunError(
+            "the reference gave no predictions, so nothing can be decided; "
+            f"errors: {', '.join(errors) or 'none'}"
+        )
+    table["gold"] = table["doc_id"].map(dict(plan.gold))
+    columns = ["arm", "model", "train_size", "draw", "doc_id", "gold", "pred", "score"]
+    return table[columns]
+
+
+def _rows(plan: Plan, item: Item, folder: TrialFolder) -> Iterator[dict[str, Any]]:
+    arm = "finetuned" if item.arm is None else plan.workload.arms[item.arm].arm
+    for row in json.loads(folder.predictions.read_text()):
+        yield {"arm": arm, "model": item.cell.model, **row}
+
+
+def _reference_rows(plan: Plan, table: pd.DataFrame) -> pd.Series:
+    model = plan.reference["model"] or ""
+    return (table["arm"] == plan.reference["arm"]) & (table["model"] == model)
+
+
+def complete_cells(plan: Plan, records: Records) -> tuple[set[tuple[str, int]], list[str]]:
+    """(model, size) pairs confirmed on every draw and fold, and a line for each that is not.
+
+    A cell with a missing draw would be compared on fewer draws than it was meant to be.
+    """
+    complete: set[tuple[str, int]] = set()
+    missing: list[str] = []
+    for model, size in sorted({(c.model, c.size) for c in plan.cells}):
+        confirmed = [
+            r
+            for fold in range(len(plan.workload.folds))
+            for r in records.of(Cell(model, size, fold), "confirm")
+            if r.status == "finished"
+        ]
+        if len(confirmed) == plan.sweep.draws * len(plan.workload.folds):
+            complete.add((model, size))
+        else:
+            missing.append(f"{model}-n{size}: no verdict, because trials failed")
+    return complete, missing
+
+
+def collect_adapters(plan: Plan, records: Records, root: Path, target: Path) -> None:
+    """Move the confirmed adapters to ``DIR/adapters/<model>-n<size>-d<draw>/``."""
+    for record in records.by_name.values():
+        source = TrialFolder(root, record.item.name).adapter
+        if record.item.phase == "confirm" and record.status == "finished" and source.exists():
+            destination = target / record.item.name
+            if destination.exists():
+                shutil.rmtree(destination)
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(source, destination)
+            note = {
+                "base": plan.workload.models[record.item.cell.model].id,
+                "trial": record.item.to_dict(),
+                "labels": list(plan.workload.labels),
+                "task": plan.workload.kind,
+                "metric": plan.workload.metric,
+                "dev_score": record.best,
+            }
+            (destination / "medsweep.json").write_text(json.dumps(note, indent=2))
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a whole file or nothing."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(value, indent=2) + "\n")
+    part.replace(path)
+
+
+def write_parquet(path: Path, table: pd.DataFrame) -> None:
+    """Write a whole file or nothing."""
+    part = path.with_name(path.name + ".part")
+    table.to_parquet(part, index=False)
+    part.replace(path)

@@ -1,0 +1,292 @@
+"""Run a sweep from its file to its verdict, or go on with one."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from medsweep.config import Sweep, load_sweep
+from medsweep.errors import ConfigError, DataError, Interrupted
+from medsweep.sweep.items import Status
+from medsweep.sweep.journal import Journal, read_events
+from medsweep.sweep.plan import Plan, make_plan
+from medsweep.sweep.records import Records
+from medsweep.tracking import Tracker, make_tracker
+
+PACKAGES = ("medsweep", "torch", "transformers", "peft", "ray", "optuna", "mlflow", "scikit-learn")
+
+
+def run_sweep(
+    sweep: Sweep, out: Path, *, address: str | None = None, console: Console | None = None
+) -> dict[str, Any]:
+    """Run ``sweep`` into the new folder ``out`` and give its verdict as a mapping.
+
+    Args:
+        sweep: what to do.
+        out: must not hold a sweep yet.
+        address: of a Ray cluster; without one Ray is started on this machine.
+        console: where progress is shown.
+
+    Raises:
+        InputErrors, DataError, ConfigError, ModelError: before anything is trained.
+        Interrupted: Ctrl-C; ``resume_sweep`` goes on.
+        RunError: no verdict can be given.
+    """
+    console = console or Console(stderr=True)
+    if _journal(out).exists():
+        raise ConfigError(
+            "already holds a sweep",
+            where=str(out),
+            fix=f"`medsweep resume {out}`, or another --out",
+        )
+    with console.status("reading documents and models"):
+        plan = make_plan(sweep)
+    for note in plan.notes:
+        console.print(f"note: {note}", highlight=False)
+    _make_private(out)
+    _write_sweep(sweep, out / "sweep.yaml")
+    return _run(plan, out, address, console)
+
+
+def resume_sweep(
+    out: Path, *, address: str | None = None, console: Console | None = None
+) -> dict[str, Any]:
+    """Go on with the sweep in ``out``; one that is done gives its verdict again.
+
+    Raises:
+        ConfigError: ``out`` holds no sweep.
+        DataError: documents or labels are not those the sweep began with.
+    """
+    console = console or Console(stderr=True)
+    records = Records.replay(read_events(_journal(out)))
+    if records.done and (out / "verdict.json").exists():
+        verdict: dict[str, Any] = json.loads((out / "verdict.json").read_text())
+        return verdict
+    with console.status("reading documents and models"):
+        plan = make_plan(load_sweep(out / "sweep.yaml"))
+    if records.start.get("digest") not in (None, plan.digest):
+        raise DataError(
+            "documents or labels have changed since the sweep began",
+            where=str(out),
+            fix="put the old files back, or start a new sweep",
+        )
+    return _run(plan, out, address, console)
+
+
+def sweep_status(out: Path) -> tuple[Sweep, Records]:
+    """The sweep in ``out`` and all of its trials so far, from the journal alone."""
+    records = Records.replay(read_events(_journal(out)))
+    return load_sweep(out / "sweep.yaml"), records
+
+
+def _run(plan: Plan, out: Path, address: str | None, console: Console) -> dict[str, Any]:
+    sweep = plan.sweep
+    journal = Journal(_journal(out))
+    try:
+        events = list(read_events(_journal(out)))
+        begun = Records.replay(events)
+        if not begun.start:
+            events.append(journal.append("start", digest=plan.digest, versions=_versions()))
+        tracker = make_tracker(
+            sweep.tracking.enabled, sweep.tracking.uri, sweep.tracking.experiment or sweep.name
+        )
+        parent = tracker.start(sweep.name, _headline(plan), begun.parent_run)
+        if parent is not None and begun.parent_run is None:
+            events.append(journal.append("parent_run", run_id=parent))
+        status: Status = "failed"
+        summary: dict[str, float] = {}
+        files: list[Path] = []
+        try:
+            records = _search(plan, out, journal, events, tracker, address, console)
+            with console.status("deciding"):
+                verdict = _conclude(plan, records, out)
+            summary, files, status = _kept(verdict, out)
+            journal.append("done")
+        except KeyboardInterrupt:
+            status = "stopped"
+            raise Interrupted(f"interrupted; `medsweep resume {out}` goes on") from None
+        finally:
+            tracker.finish(summary, files, status)
+    finally:
+        journal.close()
+    return verdict
+
+
+def _search(
+    plan: Plan,
+    out: Path,
+    journal: Journal,
+    events: Sequence[dict[str, Any]],
+    tracker: Tracker,
+    address: str | None,
+    console: Console,
+) -> Records:
+    """Run every trial that has not ended yet."""
+    # Ray reads its environment when it is imported.
+    from medsweep.sweep.environment import quiet
+
+    quiet()
+    from medsweep.sweep.cluster import connected
+    from medsweep.sweep.coordinator import Coordinator
+    from medsweep.sweep.progress import shown
+    from medsweep.sweep.tune import run_experiment
+
+    with connected(address, plan.sweep.resources, plan.sweep.engine, console) as cluster:
+        cluster.check_storage(out)
+        work = Coordinator(plan, journal, events, tracker, _state(out) / "trials", cluster.slots)
+        pool = cluster.start_pool(plan.workload)
+        try:
+            with shown(work, console):
+                run_experiment(work, pool, _state(out))
+        finally:
+            cluster.close(pool)
+    return work.records
+
+
+def _conclude(plan: Plan, records: Records, out: Path) -> dict[str, Any]:
+    """Tables, adapters, verdict and report from what the trials left."""
+    import pandas as pd
+
+    from medsweep.report import write_report
+    from medsweep.stats import decide
+    from medsweep.sweep.results import (
+        collect_adapters,
+        complete_cells,
+        predictions_table,
+        trials_table,
+        write_json,
+        write_parquet,
+    )
+
+    root = _state(out) / "trials"
+    trials = trials_table(records)
+    predictions = predictions_table(plan, records, root)
+    write_parquet(out / "trials.parquet", trials)
+    write_parquet(out / "predictions.parquet", predictions)
+    collect_adapters(plan, records, root, out / "adapters")
+    complete, missing = complete_cells(plan, records)
+    tuned = predictions["arm"] == "finetuned"
+    pairs = zip(predictions["model"], predictions["train_size"], strict=True)
+    whole = pd.Series([pair in complete for pair in pairs], index=predictions.index)
+    decided = decide(
+        predictions[~tuned | whole],
+        task=plan.workload.kind,
+        metric=plan.workload.metric,
+        reference={"arm": plan.reference["arm"], "model": plan.reference["model"] or ""},
+        margin=plan.sweep.decide.margin,
+        alpha=plan.sweep.decide.alpha,
+        params={name: folder.parameters for name, folder in plan.folders.items()},
+        groups=dict(plan.groups) or None,
+        seed=plan.sweep.seed,
+        dev_labels=plan.labels_spent,
+    )
+    verdict: dict[str, Any] = decided.to_dict()
+    verdict["name"] = plan.sweep.name
+    verdict["notes"] = [*plan.notes, *missing]
+    _add_recipes(records, verdict)
+    verdict["provenance"] = _provenance(plan, records)
+    write_json(out / "verdict.json", verdict)
+    write_report(
+        verdict,
+        predictions,
+        out / "report.html",
+        trials=trials,
+        sweep=plan.sweep.model_dump(mode="json"),
+    )
+    return verdict
+
+
+def _add_recipes(records: Records, verdict: dict[str, Any]) -> None:
+    """The winning recipe of each cell, and what its training cost."""
+    for cell in verdict["cells"]:
+        confirmed = [
+            r
+            for r in records.by_name.values()
+            if r.item.phase == "confirm"
+            and (r.item.cell.model, r.item.cell.size) == (cell["model"], cell["train_size"])
+        ]
+        if confirmed:
+            recipe = dict(confirmed[0].item.recipe)
+            recipe.pop("seed", None)
+            cell["trial"] = recipe
+
+
+def _provenance(plan: Plan, records: Records) -> dict[str, Any]:
+    seconds = sum(
+        (r.evaluations[-1]["seconds"] for r in records.by_name.values() if r.evaluations), 0.0
+    )
+    statuses = [r.status for r in records.by_name.values()]
+    return {
+        "data_sha256": plan.digest,
+        "seed": plan.sweep.seed,
+        "versions": _versions(),
+        "models": {
+            name: {"id": plan.workload.models[name].id, "parameters": folder.parameters}
+            for name, folder in plan.folders.items()
+        },
+        "test_documents": len(plan.gold),
+        "dev_documents": plan.labels_spent,
+        "trials": {s: statuses.count(s) for s in ("finished", "stopped", "failed")},
+        "training_seconds": round(seconds, 1),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(records.start.get("time", 0))),
+    }
+
+
+def _kept(verdict: dict[str, Any], out: Path) -> tuple[dict[str, float], list[Path], Status]:
+    """Headline metrics and artifacts for the tracker: the winner's adapter, the report."""
+    files = [out / "report.html", out / "verdict.json", out / "sweep.yaml"]
+    summary = {"reference_score": float(verdict["reference"]["score"])}
+    if (smallest := verdict["smallest"]) is not None:
+        draw = (smallest.get("adapter") or {}).get("draw", 0)
+        adapter = out / "adapters" / f"{smallest['model']}-n{smallest['train_size']}-d{draw}"
+        files += [adapter] if adapter.exists() else []
+        summary |= {
+            "smallest_params": float(smallest["params"]),
+            "smallest_train_size": float(smallest["train_size"]),
+        }
+    return summary, files, "finished"
+
+
+def _headline(plan: Plan) -> dict[str, Any]:
+    sweep = plan.sweep
+    return {
+        "task": sweep.task.kind,
+        "metric": sweep.task.metric,
+        "margin": sweep.decide.margin,
+        "alpha": sweep.decide.alpha,
+        "reference": plan.reference["model"] or plan.reference["arm"],
+        "models": ", ".join(plan.workload.models),
+        "train_sizes": ", ".join(map(str, plan.workload.sizes)),
+        "draws": sweep.draws,
+        "trials_per_cell": sweep.search.trials,
+        "data_sha256": plan.digest,
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in PACKAGES}
+
+
+def _state(out: Path) -> Path:
+    return out / "state"
+
+
+def _journal(out: Path) -> Path:
+    return _state(out) / "journal.jsonl"
+
+
+def _make_private(out: Path) -> None:
+    """Predictions and adapters come from patients' documents: for this user only."""
+    out.mkdir(parents=True, exist_ok=True)
+    out.chmod(0o700)
+
+
+def _write_sweep(sweep: Sweep, path: Path) -> None:
+    path.write_text(yaml.safe_dump(sweep.model_dump(mode="json"), sort_keys=False))

@@ -1,0 +1,129 @@
+"""The search of one cell: an Optuna study that is told the truth."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+)
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from medsweep.config import Range, Search, Training
+from medsweep.sweep.items import Cell, derive_seed
+from medsweep.sweep.records import Record
+from medsweep.training._base import Recipe
+
+STATES = {
+    "finished": TrialState.COMPLETE,
+    "stopped": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}
+
+
+class CellStudy:
+    """Proposes recipes for one cell.
+
+    A proposal depends on the sweep's seed, the cell, the trial's number and the trials of this
+    cell that have ended, and on nothing else; so a resumed search goes on as an undisturbed one.
+    The first proposal is the middle of the space: one sensible trial before any exploring.
+    """
+
+    def __init__(self, cell: Cell, search: Search, training: Training, seed: int) -> None:
+        self._cell, self._search, self._training, self._seed = cell, search, training, seed
+        self._space = distributions(search)
+        self._ended: list[FrozenTrial] = []
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    def propose(self, number: int) -> tuple[dict[str, Any], Recipe]:
+        """The parameters of trial ``number``, and the recipe they make."""
+        if number == 0:
+            params = middle(self._search)
+        else:
+            # A study made anew for each proposal holds exactly the trials that have ended,
+            # whether or not the sweep was interrupted in between.
+            study = optuna.create_study(
+                direction="maximize",
+                sampler=optuna.samplers.TPESampler(
+                    seed=derive_seed(self._seed, "tpe", self._cell.name, number),
+                    n_startup_trials=4,
+                    warn_independent_sampling=False,
+                ),
+            )
+            study.add_trials(self._ended)
+            params = dict(study.ask(self._space).params)
+        return params, recipe_of(
+            params,
+            self._search,
+            self._training,
+            seed=derive_seed(self._seed, "trial", self._cell.name, number),
+        )
+
+    def tell(self, record: Record) -> None:
+        """Take an ended trial into account: finished, stopped (pruned) or failed."""
+        state = STATES[record.status]
+        values = {e["iteration"]: e["score"] for e in record.evaluations}
+        if state is TrialState.PRUNED and not values:
+            state = TrialState.FAIL
+        self._ended.append(
+            create_trial(
+                state=state,
+                params=dict(record.item.params),
+                distributions=self._space,
+                intermediate_values=values,
+                value=record.best if state is not TrialState.FAIL else None,
+            )
+        )
+
+
+def distributions(search: Search) -> dict[str, BaseDistribution]:
+    """The space as Optuna's distributions."""
+    rate = search.learning_rate
+    space: dict[str, BaseDistribution] = {
+        "rank": CategoricalDistribution(search.rank),
+        "alpha_ratio": CategoricalDistribution(search.alpha_ratio),
+        "top_layers": CategoricalDistribution(search.top_layers),
+        "dropout": CategoricalDistribution(search.dropout),
+        "learning_rate": (
+            FloatDistribution(rate.low, rate.high, log=rate.log)
+            if isinstance(rate, Range)
+            else CategoricalDistribution(rate)
+        ),
+    }
+    return space
+
+
+def middle(search: Search) -> dict[str, Any]:
+    """The middle of the space: of a log range its geometric mean, of a list its middle item."""
+    rate = search.learning_rate
+    if not isinstance(rate, Range):
+        learning_rate = rate[len(rate) // 2]
+    elif rate.log:
+        learning_rate = math.sqrt(rate.low * rate.high)
+    else:
+        learning_rate = (rate.low + rate.high) / 2
+    return {
+        "rank": search.rank[len(search.rank) // 2],
+        "alpha_ratio": search.alpha_ratio[len(search.alpha_ratio) // 2],
+        "top_layers": search.top_layers[0],
+        "dropout": search.dropout[0],
+        "learning_rate": learning_rate,
+    }
+
+
+def recipe_of(params: dict[str, Any], search: Search, training: Training, *, seed: int) -> Recipe:
+    """Searched parameters and the sweep's fixed ones as one recipe."""
+    return Recipe(
+        rank=params["rank"],
+        alpha=params["rank"] * params["alpha_ratio"],
+        learning_rate=params["learning_rate"],
+        top_layers=None if params["top_layers"] == "all" else params["top_layers"],
+        dropout=params["dropout"],
+        epochs=search.epochs,
+        seed=seed,
+        **training.model_dump(exclude_none=True),
+    )

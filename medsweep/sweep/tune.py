@@ -1,0 +1,95 @@
+"""The sweep as one Ray Tune experiment: thin adapters around the coordinator."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from medsweep.sweep.coordinator import Coordinator
+from medsweep.sweep.trainable import Trial
+
+
+class Queue(Searcher):
+    """Tune asks a searcher for every next trial; here that is the coordinator."""
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        super().__init__(metric="score", mode="max")
+        self._coordinator = coordinator
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next trial's configuration, None for not now, FINISHED for none ever."""
+        item = self._coordinator.next_item()
+        if item is not None:
+            return item.to_dict()
+        return Searcher.FINISHED if self._coordinator.finished else None
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing to do: :class:`Gate` hears of every end."""
+
+    # The journal remembers; Tune's snapshots of the searcher hold nothing.
+    def save(self, checkpoint_path: str) -> None:
+        """Write an empty snapshot."""
+        Path(checkpoint_path).touch()
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore from."""
+
+
+class Gate(FIFOScheduler):
+    """Tune tells a scheduler of every result; here that is the coordinator."""
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        super().__init__()
+        self._coordinator = coordinator
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """Let a trial go on or stop it."""
+        name = trial.config["name"]
+        if self._coordinator.evaluated(name, result["evaluations"]):
+            return str(TrialScheduler.CONTINUE)
+        self._coordinator.ended(name, "stopped")
+        return str(TrialScheduler.STOP)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """Take in the last result of a trial that says it is done."""
+        name, error = trial.config["name"], result.get("error")
+        self._coordinator.evaluated(name, result["evaluations"])
+        self._coordinator.ended(name, "failed" if error else "finished", error)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Take in a trial whose process died more often than it is restarted."""
+        self._coordinator.ended(trial.config["name"], "failed", "its process died")
+
+    # Schedulers are snapshot with the experiment; this one has no state of its own.
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+def run_experiment(coordinator: Coordinator, pool: Any, state: Path) -> None:
+    """Run every item to its end; returns when the coordinator has nothing left to do."""
+    # Tune's files are only its own: the journal and the trials' folders are the truth.
+    scratch = state / "tune"
+    shutil.rmtree(scratch, ignore_errors=True)
+    tune.run(
+        tune.with_parameters(Trial, pool=pool, root=str(state / "trials")),
+        name="sweep",
+        storage_path=str(scratch),
+        resources_per_trial={"cpu": 0.001},
+        num_samples=-1,
+        search_alg=Queue(coordinator),
+        scheduler=Gate(coordinator),
+        reuse_actors=True,
+        max_failures=3,
+        raise_on_failed_trial=False,
+        trial_name_creator=lambda trial: trial.config["name"],
+        trial_dirname_creator=lambda trial: trial.config["name"],
+        verbose=0,
+    )
+    shutil.rmtree(scratch, ignore_errors=True)
