@@ -1,0 +1,191 @@
+"""A table of predictions, checked, as arrays: one row a system (arm, model, size, draw)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from medsweep.errors import DataError
+
+COLUMNS = ("arm", "model", "train_size", "draw", "doc_id", "gold", "pred")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One arm with one model and one training size, and the rows of its draws.
+
+    Attributes:
+        arm: its name.
+        model: slug, or ``None`` for an arm without a model.
+        train_size: documents, or ``None`` for an arm that does not train.
+        draws: draw numbers, ascending.
+        rows: index of each draw in :attr:`Panel.preds`.
+    """
+
+    arm: str
+    model: str | None
+    train_size: int | None
+    draws: tuple[int, ...]
+    rows: tuple[int, ...]
+
+    @property
+    def place(self) -> str:
+        """How messages call it."""
+        model = f" {self.model}" if self.model else ""
+        size = f" n={self.train_size}" if self.train_size is not None else ""
+        return f"{self.arm}{model}{size}"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Every system's predictions on the same documents.
+
+    Attributes:
+        ids: the documents' ids, sorted.
+        gold: (documents,).
+        preds: (systems, documents), in the order of ``ids``.
+        entries: what the rows of ``preds`` belong to.
+        groups: (documents,): group number of each document, or ``None``.
+    """
+
+    ids: list[str]
+    gold: NDArray[np.object_]
+    preds: NDArray[np.object_]
+    entries: list[Entry]
+    groups: NDArray[np.intp] | None
+
+
+def read_panel(frame: pd.DataFrame, groups: Mapping[str, str] | str | None = None) -> Panel:
+    """Check a table of predictions and arrange it.
+
+    Args:
+        frame: the columns of ``predictions.parquet``; ``model`` and ``train_size`` may be missing
+            values. An unparsable ``pred`` is ``""`` or missing.
+        groups: group of every document id, or the name of a column.
+
+    Raises:
+        DataError: a column or a gold value is missing, a row is doubled, a document has two gold
+            values, or a system did not predict exactly the same documents as the others.
+    """
+    absent = [c for c in COLUMNS if c not in frame.columns]
+    if absent:
+        raise DataError(
+            f"predictions lack the column {', '.join(absent)}",
+            fix="give the columns " + ", ".join(COLUMNS),
+        )
+    if frame.empty:
+        raise DataError("there are no predictions", fix="give at least one row a document")
+    table = _normalise(frame)
+    keys = ["arm", "model", "train_size", "draw"]
+    system = table.groupby(keys, sort=True).ngroup().to_numpy(dtype=np.intp)
+    codes, ids = pd.factorize(table["doc_id"], sort=True)
+    names = table[keys].drop_duplicates().sort_values(keys).to_numpy().tolist()
+    preds = _arrange(table, system, codes, ids, names)
+    gold = _gold(table, codes, ids)
+
+    entries: dict[tuple[str, str | None, int | None], list[tuple[int, int]]] = {}
+    for row, (arm, model, size, draw) in enumerate(names):
+        key = (arm, model or None, None if size < 0 else int(size))
+        entries.setdefault(key, []).append((int(draw), row))
+    return Panel(
+        ids=[str(i) for i in ids],
+        gold=gold,
+        preds=preds,
+        entries=[
+            Entry(*key, tuple(d for d, _ in rows), tuple(r for _, r in rows))
+            for key, rows in entries.items()
+        ],
+        groups=_groups(table, ids, groups),
+    )
+
+
+def _normalise(frame: pd.DataFrame) -> pd.DataFrame:
+    table = frame.reset_index(drop=True)
+    if table["doc_id"].isna().any() or table["gold"].isna().any() or table["arm"].isna().any():
+        row = int(table[["doc_id", "gold", "arm"]].isna().any(axis=1).to_numpy().argmax())
+        raise DataError("arm, doc_id or gold is missing", where=f"predictions row {row}")
+    out = {c: table[c].astype(str).astype(object) for c in ("arm", "doc_id", "gold")}
+    for column in ("model", "pred"):
+        values = table[column].astype(object)
+        out[column] = values.where(values.notna(), "").astype(str).astype(object)
+    for column, missing in (("train_size", -1), ("draw", 0)):
+        try:
+            numbers = pd.to_numeric(table[column]).fillna(missing)
+        except (ValueError, TypeError):
+            raise DataError(
+                f"the column {column} holds something that is no number", where="predictions"
+            ) from None
+        if (numbers != numbers.round()).any():
+            raise DataError(f"the column {column} must hold whole numbers", where="predictions")
+        out[column] = numbers.astype(int)
+    rest = {c: table[c] for c in table.columns if c not in out}
+    return pd.DataFrame({**out, **rest})
+
+
+def _arrange(
+    table: pd.DataFrame,
+    system: NDArray[np.intp],
+    codes: NDArray[np.intp],
+    ids: pd.Index[str],
+    names: list[list[object]],
+) -> NDArray[np.object_]:
+    seen = np.bincount(system * len(ids) + codes, minlength=len(names) * len(ids))
+    seen = seen.reshape(len(names), len(ids))
+    for wrong, problem, fix in (
+        (seen > 1, "is there more than once", "keep one row a document"),
+        (seen < 1, "is missing", "predict every test document with every arm"),
+    ):
+        if wrong.any():
+            row, doc = (int(i) for i in np.argwhere(wrong)[0])
+            arm, model, size, draw = names[row]
+            size_text = "" if int(str(size)) < 0 else f" n={size}"
+            raise DataError(
+                f"document {ids[doc]} {problem} ({int(wrong[row].sum())} of {len(ids)} are)",
+                where=" ".join(f"predictions: {arm} {model}{size_text} draw {draw}".split()),
+                fix=fix,
+            )
+    preds = np.empty(seen.shape, dtype=object)
+    preds[system, codes] = table["pred"].to_numpy()
+    return preds
+
+
+def _gold(table: pd.DataFrame, codes: NDArray[np.intp], ids: pd.Index[str]) -> NDArray[np.object_]:
+    values = table["gold"].to_numpy()
+    gold = np.empty(len(ids), dtype=object)
+    gold[codes] = values
+    other = gold[codes] != values
+    if other.any():
+        raise DataError(
+            "has different gold values in different rows",
+            where=f"predictions: document {ids[codes[int(other.argmax())]]}",
+            fix="use one gold value a document",
+        )
+    return gold
+
+
+def _groups(
+    table: pd.DataFrame, ids: pd.Index[str], groups: Mapping[str, str] | str | None
+) -> NDArray[np.intp] | None:
+    if groups is None:
+        return None
+    if isinstance(groups, str):
+        if groups not in table:
+            raise DataError(f"predictions lack the column {groups}", where="groups")
+        pairs = table[["doc_id", groups]].drop_duplicates()
+        if pairs["doc_id"].duplicated().any():
+            name = pairs.loc[pairs["doc_id"].duplicated(), "doc_id"].iloc[0]
+            raise DataError("is in two groups", where=f"document {name}")
+        groups = dict(zip(pairs["doc_id"], pairs[groups], strict=True))
+    absent = [i for i in ids if i not in groups]
+    if absent:
+        raise DataError(
+            "has no group", where=f"document {absent[0]}", fix="give a group for every document"
+        )
+    codes, names = pd.factorize(np.array([str(groups[i]) for i in ids], dtype=object))
+    if len(names) < 2:
+        raise DataError("all documents are in one group", fix="decide without groups")
+    return np.asarray(codes, dtype=np.intp)

@@ -1,0 +1,266 @@
+"""Scores, and the counts a document contributes to them.
+
+Every metric here is a function of counts that add up over documents. A resample of the
+documents is a vector of weights, so the metric on ten thousand resamples is one matrix product
+away (:func:`Counts.scores`).
+
+Conventions, fixed so that two people get the same number:
+
+* The classes (or entity types) are those of the **gold** values of the whole test set, as
+  ``sklearn.metrics.f1_score(labels=sorted(set(gold)), zero_division=0)``. A prediction outside
+  of them is wrong, but opens no new class.
+* ``""`` stands for an output that could not be parsed. It is wrong. In ``micro_f1`` it is a
+  wrong *label*, so that abstaining never scores above guessing: ``micro_f1`` of single-label
+  classification equals accuracy, as in scikit-learn over all labels.
+* ``span_f1`` is strict: same offsets and same type. A span of a type that gold does not have is
+  a false positive of ``span_f1`` and is outside of ``macro_span_f1``. An unparsable output
+  predicts no span.
+* 0/0 is 0.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medsweep.errors import ConfigError, DataError
+
+Array = NDArray[np.float64]
+Weights = NDArray[np.float32]
+
+METRICS: dict[str, tuple[str, ...]] = {
+    "classification": ("macro_f1", "micro_f1", "accuracy"),
+    "ner": ("span_f1", "macro_span_f1"),
+}
+
+# Resamples are scored in slices of about this many numbers, so memory stays flat.
+_SLICE = 8_000_000
+
+
+def check_metric(kind: str, metric: str) -> None:
+    """Raise :class:`ConfigError` unless ``metric`` belongs to tasks of this ``kind``."""
+    if kind not in METRICS:
+        raise ConfigError(f"unknown task {kind!r}", where="task.kind", fix=_one_of(METRICS))
+    if metric not in METRICS[kind]:
+        raise ConfigError(
+            f"{metric!r} is no metric of {kind}", where="task.metric", fix=_one_of(METRICS[kind])
+        )
+
+
+def score(kind: str, gold: Sequence[str], pred: Sequence[str], metric: str) -> float:
+    """The ``metric`` of predictions against gold values, in [0, 1].
+
+    Args:
+        kind: ``classification`` or ``ner``.
+        gold: one value a document, as ``predictions.parquet`` holds it.
+        pred: the same for the prediction; ``""`` is unparsable.
+        metric: one of ``METRICS[kind]``.
+
+    Raises:
+        ConfigError: the metric does not belong to the task.
+        DataError: no document, unequal lengths, or a value that is no JSON list of spans.
+    """
+    return float(count(kind, gold, [pred], metric).scores()[0])
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What each document contributes to a metric, for several systems at once.
+
+    Attributes:
+        metric: the metric that :meth:`scores` computes.
+        hit: (systems, documents, classes): true positives.
+        pred: (systems, documents, classes): predicted.
+        gold: (documents, classes): present.
+        units: how many things are scored: documents, or gold spans.
+
+    Accuracy and micro-averages need one column in place of the classes.
+    """
+
+    metric: str
+    hit: Weights
+    pred: Weights
+    gold: Weights
+    units: int
+
+    @property
+    def systems(self) -> int:
+        """Number of systems."""
+        return int(self.hit.shape[0])
+
+    @property
+    def documents(self) -> int:
+        """Number of documents, or of groups after :meth:`grouped`."""
+        return int(self.hit.shape[1])
+
+    def scores(self, weights: Weights | None = None) -> Array:
+        """Score every system, once or under each row of document weights.
+
+        Args:
+            weights: (resamples, documents): how often each document was drawn.
+
+        Returns:
+            (systems,), or (resamples, systems) with weights.
+        """
+        if weights is None:
+            hit, pred = self.hit.sum(axis=1, dtype=float), self.pred.sum(axis=1, dtype=float)
+            return _f1(hit, pred, self.gold.sum(axis=0, dtype=float)[None, :])
+        systems, documents, classes = self.hit.shape
+        stacked = np.concatenate([self.hit, self.pred])
+        flat = np.ascontiguousarray(stacked.transpose(1, 0, 2).reshape(documents, -1))
+        out = np.empty((len(weights), systems))
+        step = max(1, _SLICE // max(1, flat.shape[1]))
+        for start in range(0, len(weights), step):
+            part = weights[start : start + step]
+            sums = (part @ flat).reshape(len(part), 2, systems, classes)
+            out[start : start + step] = _f1(sums[:, 0], sums[:, 1], (part @ self.gold)[:, None, :])
+        return out
+
+    def swapped(self, swap: NDArray[np.bool_]) -> Array:
+        """Score the first two systems after exchanging their outputs on some documents.
+
+        Args:
+            swap: (arrangements, documents).
+
+        Returns:
+            (arrangements, 2).
+        """
+        moved = swap.astype(np.float32)
+        hit, pred = (moved @ (x[1] - x[0]) for x in (self.hit, self.pred))
+        gold = self.gold.sum(axis=0, dtype=float)
+        first = _f1(self.hit[0].sum(axis=0) + hit, self.pred[0].sum(axis=0) + pred, gold)
+        second = _f1(self.hit[1].sum(axis=0) - hit, self.pred[1].sum(axis=0) - pred, gold)
+        return np.stack([first, second], axis=1)
+
+    def grouped(self, groups: NDArray[np.intp]) -> Counts:
+        """Add up the documents of each group; ``groups`` holds a number in 0..G-1 a document."""
+        member = np.zeros((int(groups.max()) + 1, len(groups)), dtype=np.float32)
+        member[groups, np.arange(len(groups))] = 1
+        return Counts(
+            self.metric, member @ self.hit, member @ self.pred, member @ self.gold, self.units
+        )
+
+
+def _f1(hit: NDArray[np.floating], pred: NDArray[np.floating], gold: NDArray[np.floating]) -> Array:
+    """Mean over the last axis of 2·hit / (pred + gold), with 0/0 = 0."""
+    below = pred + gold
+    f1: Array = np.divide(2 * hit, below, out=np.zeros(np.shape(below)), where=below > 0)
+    mean: Array = f1.mean(axis=-1)
+    return mean
+
+
+def count(
+    kind: str,
+    gold: Sequence[str],
+    preds: Sequence[Sequence[str]],
+    metric: str,
+    ids: Sequence[str] | None = None,
+) -> Counts:
+    """Reduce gold and the predictions of several systems to :class:`Counts`.
+
+    Args:
+        kind: ``classification`` or ``ner``.
+        gold: one value a document.
+        preds: for each system, one value a document, in the order of ``gold``.
+        metric: one of ``METRICS[kind]``.
+        ids: the documents' ids, for messages.
+
+    Raises:
+        ConfigError: the metric does not belong to the task.
+        DataError: no document, unequal lengths, or a malformed value.
+    """
+    check_metric(kind, metric)
+    if not len(gold):
+        raise DataError("there is no document to score", fix="give at least one")
+    for pred in preds:
+        if len(pred) != len(gold):
+            raise DataError(
+                f"{len(gold)} gold values but {len(pred)} predictions",
+                fix="give one prediction for every document",
+            )
+    build: Callable[..., Counts] = _count_labels if kind == "classification" else _count_spans
+    return build(gold, preds, metric, ids or [str(i) for i in range(len(gold))])
+
+
+def _count_labels(
+    gold: Sequence[str], preds: Sequence[Sequence[str]], metric: str, ids: Sequence[str]
+) -> Counts:
+    for name, value in zip(ids, gold, strict=True):
+        if value == "":
+            raise DataError(
+                "the gold label is empty", where=f"document {name}", fix="label it or leave it out"
+            )
+    classes = {label: i for i, label in enumerate(sorted(set(gold)))}
+    truth = np.array([classes[g] for g in gold])
+    guess = np.array([[classes.get(p, -1) for p in pred] for pred in preds]).reshape(-1, len(gold))
+    if metric in ("accuracy", "micro_f1"):
+        hit = (guess == truth).astype(np.float32)[:, :, None]
+        one = np.ones((len(gold), 1), dtype=np.float32)
+        return Counts(metric, hit, np.broadcast_to(one, hit.shape), one, len(gold))
+    # The spare last row of the identity is the one-hot of -1, "no class".
+    onehot = np.vstack([np.eye(len(classes)), np.zeros(len(classes))]).astype(np.float32)
+    predicted = onehot[guess]
+    return Counts(metric, predicted * onehot[truth], predicted, onehot[truth], len(gold))
+
+
+def _count_spans(
+    gold: Sequence[str], preds: Sequence[Sequence[str]], metric: str, ids: Sequence[str]
+) -> Counts:
+    truth = [
+        spans_of(value, f"document {name}: gold") for name, value in zip(ids, gold, strict=True)
+    ]
+    types = {kind: i for i, kind in enumerate(sorted({t for doc in truth for _, t in doc}))}
+    micro = metric == "span_f1"
+    width = 1 if micro else max(1, len(types))
+
+    def column(kind: str) -> int | None:
+        return 0 if micro else types.get(kind)
+
+    hit = np.zeros((len(preds), len(gold), width), dtype=np.float32)
+    found = np.zeros_like(hit)
+    there = np.zeros((len(gold), width), dtype=np.float32)
+    for d, spans in enumerate(truth):
+        for _, kind in spans:
+            there[d, column(kind)] += 1
+    for s, pred in enumerate(preds):
+        for d, value in enumerate(pred):
+            if value == "":
+                continue
+            for span in spans_of(value, f"document {ids[d]}: pred"):
+                at = column(span[1])
+                if at is not None:
+                    found[s, d, at] += 1
+                    hit[s, d, at] += span in truth[d]
+    return Counts(metric, hit, found, there, int(there.sum()))
+
+
+def spans_of(value: str, where: str) -> frozenset[tuple[tuple[tuple[int, int], ...], str]]:
+    """Parse ``[[start, end, type], …]`` into a set of (fragments, type).
+
+    A discontinuous span is ``[start, end, type, [[s, e], …]]`` and equals only a span with the
+    same fragments.
+
+    Raises:
+        DataError: the value is anything else; the message holds ``where`` and never the value.
+    """
+    try:
+        return frozenset(
+            (
+                tuple((int(s), int(e)) for s, e in (row[3] if len(row) > 3 else [row[:2]])),
+                str(row[2]),
+            )
+            for row in json.loads(value)
+        )
+    except (ValueError, TypeError, IndexError, KeyError):
+        # `from None`: the decoder's own message quotes the value.
+        raise DataError(
+            "is not a JSON list of spans", where=where, fix='write [[start, end, "type"], …]'
+        ) from None
+
+
+def _one_of(names: Sequence[str] | dict[str, tuple[str, ...]]) -> str:
+    return "choose one of " + ", ".join(names)

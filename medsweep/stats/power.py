@@ -1,0 +1,84 @@
+"""What a test set can decide, before anything is trained.
+
+For paired right/wrong answers the variance of the difference is discordance / n when there is no
+true difference, so a non-inferiority test needs n = (z_alpha + z_beta)² · discordance / margin²
+documents (the Wald form in Lu and Bean, Statistics in Medicine 14 (1995) 1831–1839).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+
+def required_documents(
+    discordance: float, margin: float, alpha: float = 0.05, power: float = 0.8, models: int = 1
+) -> int:
+    """Documents needed to call two equal systems a match, to the nearest document.
+
+    Args:
+        discordance: share of documents that exactly one of the two has right.
+        margin: largest loss that still counts as a match, in the score.
+        alpha: one-sided level.
+        power: wanted chance of the right call.
+        models: how many candidate models share alpha; the worst case of Holm.
+
+    Examples:
+        >>> [required_documents(d, 0.05) for d in (0.05, 0.1, 0.2)]
+        [124, 247, 495]
+    """
+    z = float(stats.norm.isf(alpha / models) + stats.norm.ppf(power))
+    return max(1, round(discordance * (z / margin) ** 2))
+
+
+def power_at(
+    documents: int, discordance: float, margin: float, alpha: float = 0.05, models: int = 1
+) -> float:
+    """Chance that ``documents`` documents call two equal systems a match."""
+    error = math.sqrt(discordance / documents)
+    return float(power_of_error(error, margin, alpha / models))
+
+
+def power_of_error(
+    error: NDArray[np.float64] | float,
+    margin: float,
+    alpha: float = 0.05,
+    true_difference: float = 0,
+) -> NDArray[np.float64]:
+    """Power of the one-sided test when the difference has this standard error."""
+    with np.errstate(divide="ignore"):
+        shift = (margin + true_difference) / np.asarray(error, dtype=float)
+    result: NDArray[np.float64] = stats.norm.cdf(shift - stats.norm.isf(alpha))
+    return result
+
+
+def detectable_margin(error: float, alpha: float = 0.05, power: float = 0.8) -> float:
+    """The smallest margin at which equal systems are called a match with this ``power``."""
+    return float(error * (stats.norm.isf(alpha) + stats.norm.ppf(power)))
+
+
+def required_from_error(
+    document_variance: float,
+    draw_variance: float,
+    documents: int,
+    margin: float,
+    alpha: float = 0.05,
+    power: float = 0.8,
+) -> int | None:
+    """Documents needed, from variances seen on ``documents`` documents.
+
+    Args:
+        document_variance: part of the difference's variance that falls as 1 / documents.
+        draw_variance: part that more documents do not change (between draws, over draws).
+
+    Returns:
+        the number, or ``None`` when only more draws can help.
+    """
+    z = float(stats.norm.isf(alpha) + stats.norm.ppf(power))
+    allowed = (margin / z) ** 2 - draw_variance
+    if allowed <= 0:
+        return None
+    return max(1, math.ceil(document_variance * documents / allowed))

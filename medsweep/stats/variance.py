@@ -1,0 +1,171 @@
+"""Where the uncertainty of a score comes from: the documents, and the draws.
+
+A score is averaged over k draws that were predicted on the same documents. Its variance is
+
+    common + between / k
+
+``common`` is the variance over documents that all draws share: the bootstrap covariance of two
+different draws. ``between`` is the variance of one draw around the others. The observed variance
+between draws estimates it with k − 1 degrees of freedom, and already contains what documents add
+to a single draw, so nothing is subtracted twice and nothing can turn negative.
+
+With three draws two degrees of freedom are too few to be useful. Cells of one sweep therefore
+share them (:func:`pool`). The bound adds the squared limits of the components,
+
+    diff − sqrt(t_N² · common + t_f² · between / k)
+
+which is exact when either component vanishes and conservative between (Howe, JASA 69 (1974)
+789–794; Zou and Donner, Statistics in Medicine 27 (2008) 1693–1702). One t quantile with
+Satterthwaite's degrees of freedom on the sum is up to 1.2 times too liberal with two degrees of
+freedom; docs/statistics.md has both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Array = NDArray[np.float64]
+
+# The variance between draws falls as the training set grows: roughly with a power of n between
+# 0 and −1. A wide prior on that power keeps two or three cells from inventing a steep trend.
+_SLOPE, _SLOPE_SD = -0.5, 0.5
+# Cells differ from the trend: the standard deviation of the log variance around it. It keeps
+# sixty cells from claiming to know the variance of one.
+_SCATTER = 0.5
+
+
+@dataclass(frozen=True)
+class DrawSpread:
+    """How the draws of one cell differ.
+
+    Attributes:
+        draws: k.
+        total: observed variance between draws; k − 1 degrees of freedom; 0 with one draw.
+        documents: the part of it that documents alone explain, from the bootstrap.
+    """
+
+    draws: int
+    total: float
+    documents: float
+
+
+def draw_spread(scores: Array, replicates: Array) -> DrawSpread:
+    """The spread between draws.
+
+    Args:
+        scores: (draws,).
+        replicates: (resamples, draws): the same scores on resampled documents.
+    """
+    if len(scores) < 2:
+        return DrawSpread(len(scores), 0.0, 0.0)
+    moved = replicates - scores
+    return DrawSpread(
+        len(scores), float(np.var(scores, ddof=1)), float(np.var(moved, axis=1, ddof=1).mean())
+    )
+
+
+def pool(variance: Array, df: Array, size: Array, scatter: float = _SCATTER) -> tuple[Array, Array]:
+    """Share what the cells of one sweep know about the variance between draws.
+
+    A trend ``log variance = a + b·log size`` is fitted to the *other* cells by maximum likelihood
+    (gamma with log link, for a variance with df degrees of freedom), and joined with the cell's
+    own variance by degrees of freedom. The trend's own uncertainty at the cell's size, and the
+    scatter of cells around it, set how many degrees of freedom it is worth. This is the moderated
+    variance of Smyth (Statistical Applications in Genetics 3 (2004) 3) with a trend.
+
+    Args:
+        variance: (..., cells): observed variances.
+        df: (cells,): their degrees of freedom, 0 for a cell with one draw.
+        size: (cells,): training documents, at least 1.
+        scatter: standard deviation of the log variance around the trend.
+
+    Returns:
+        pooled variance (..., cells) and its degrees of freedom (cells,).
+    """
+    variance = np.maximum(np.asarray(variance, dtype=float), 1e-12)
+    df, x = np.asarray(df, dtype=float), np.log(np.asarray(size, dtype=float))
+    cells = len(df)
+    weight = np.where(np.eye(cells, dtype=bool), 0.0, df / 2)
+    known = weight.sum(axis=1) > 0
+    if not known.any():
+        return variance, df
+    prior = 1 / _SLOPE_SD**2
+    # (cells, cells): distance in log size of each cell from the one that is predicted, so that
+    # the intercept is the prediction.
+    away = x[None, :] - x[:, None]
+    information = np.empty((cells, 2, 2))
+    information[:, 0, 0] = np.where(known, weight.sum(axis=1), 1.0)
+    information[:, 0, 1] = information[:, 1, 0] = (weight * away).sum(axis=1)
+    information[:, 1, 1] = (weight * away**2).sum(axis=1) + prior
+    inverse = np.linalg.inv(information)
+
+    ratio = variance[..., None, :] / np.exp(_SLOPE * away)
+    total = np.where(known, weight.sum(axis=1), 1.0)
+    intercept = np.log(np.maximum((weight * ratio).sum(axis=-1) / total, 1e-12))
+    slope = np.full_like(intercept, _SLOPE)
+    for _ in range(12):
+        fitted = np.exp(intercept[..., None] + slope[..., None] * away)
+        residual = weight * (variance[..., None, :] / fitted - 1)
+        gradient = np.stack(
+            [residual.sum(axis=-1), (residual * away).sum(axis=-1) - prior * (slope - _SLOPE)], -1
+        )
+        step = np.clip(np.einsum("cij,...cj->...ci", inverse, gradient), -1, 1)
+        intercept, slope = intercept + step[..., 0], slope + step[..., 1]
+    worth = np.where(known, 2 / (inverse[:, 0, 0] + scatter**2), 0.0)
+    joint = worth + df
+    joined = (worth * np.exp(intercept) + df * variance) / np.maximum(joint, 1e-12)
+    return np.where(joint > 0, joined, variance), joint
+
+
+def half_width(variance: Array, df: Array, alpha: float, floor: Array | float = 0.0) -> Array:
+    """Distance from an estimate to its one-sided 1 − alpha bound.
+
+    Args:
+        variance: (..., components): variances of independent parts of the error.
+        df: the same shape: their degrees of freedom; ``inf`` for a known variance.
+        alpha: one-sided level.
+        floor: (...): the least total variance believed, see :func:`least_variance`.
+    """
+    return np.asarray(_width(variance, df, np.asarray(stats.norm.isf(alpha)), floor))
+
+
+def _width(variance: Array, df: Array, z: Array, floor: Array | float) -> Array:
+    quantile = stats.t.isf(stats.norm.sf(z)[..., None], df)
+    squares = np.where(variance > 0, quantile**2 * variance, 0.0).sum(axis=-1)
+    width: Array = np.sqrt(np.maximum(squares, z**2 * floor))
+    return width
+
+
+def p_value(
+    distance: Array | float, variance: Array, df: Array, floor: Array | float = 0.0
+) -> Array:
+    """One-sided p-value of (estimate − null value) = ``distance``.
+
+    It is the level at which :func:`half_width` equals the distance, so p ≤ alpha exactly when the
+    1 − alpha bound reaches the null value.
+    """
+    distance = np.asarray(distance, dtype=float)
+    variance = np.asarray(variance, dtype=float)
+    df = np.broadcast_to(np.asarray(df, dtype=float), variance.shape)
+    low, high = np.zeros(distance.shape), np.full(distance.shape, 12.0)
+    for _ in range(45):
+        middle = (low + high) / 2
+        inside = _width(variance, df, middle, floor) < np.abs(distance)
+        low, high = np.where(inside, middle, low), np.where(inside, high, middle)
+    tail = stats.norm.sf((low + high) / 2)
+    result: Array = np.where(distance >= 0, tail, 1 - tail)
+    return result
+
+
+def least_variance(margin: float, units: int) -> float:
+    """The least variance a difference of −margin can have: margin · (1 − margin) / units.
+
+    Two systems that agree on all of a few documents have an observed variance of 0, which is no
+    proof. If the candidate truly lost ``margin``, its errors alone would have this variance; for
+    accuracy it is the least that Tango's restricted estimate allows.
+    """
+    return margin * (1 - margin) / units

@@ -1,0 +1,198 @@
+"""The verdict as values: what ``verdict.json`` holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from medsweep.stats.curve import Curve
+
+Claim = Literal["n_labels", "adapter"]
+
+
+@dataclass(frozen=True)
+class AdapterClaim:
+    """What can be said of one adapter: documents are the only sampling.
+
+    Attributes:
+        draw: the lowest draw number, fixed before the test set was seen; the best draw *on test*
+            would look better than it is.
+        score: its score.
+        diff: score − the reference's.
+        diff_lower: one-sided 1 − alpha bound; Tango's for accuracy, else by bootstrap.
+    """
+
+    draw: int
+    score: float
+    diff: float
+    diff_lower: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One candidate model at one training size.
+
+    ``diff_lower``, ``p_value``, ``p_adjusted`` and ``non_inferior`` are about the claim that *this
+    many labels are enough*, over documents and draws. They are ``None`` with one draw, and
+    ``reason`` says so; ``adapter`` holds what can be claimed.
+    """
+
+    model: str
+    params: int | None
+    train_size: int
+    labels_used: int
+    draws: int
+    trial: dict[str, Any] | None
+    score: float
+    ci: tuple[float, float]
+    diff: float
+    diff_lower: float | None
+    p_value: float | None
+    p_adjusted: float | None
+    non_inferior: bool | None
+    adapter: AdapterClaim
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """Any arm at one model and size, the reference and the candidates included.
+
+    ``diff_lower`` is not corrected for the number of arms. ``parse_failures`` is the share of
+    predictions that could not be parsed, over all draws; they count as wrong.
+    """
+
+    arm: str
+    model: str | None
+    train_size: int | None
+    draws: int
+    score: float
+    ci: tuple[float, float]
+    diff: float
+    diff_lower: float
+    parse_failures: float
+
+
+@dataclass(frozen=True)
+class ReferenceResult:
+    """What the candidates are compared with."""
+
+    arm: str
+    model: str | None
+    params: int | None
+    train_size: int | None
+    draws: int
+    score: float
+    ci: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Match:
+    """A cell that matches, and the claim it matches by.
+
+    ``claim`` is ``n_labels``, or ``adapter`` where the sweep has one draw: then it is said of the
+    one adapter that was tested, and not that so many labels are enough.
+    """
+
+    model: str
+    params: int | None
+    train_size: int
+    labels_used: int
+    score: float
+    diff: float
+    diff_lower: float
+    p_adjusted: float
+    claim: Claim
+
+
+@dataclass(frozen=True)
+class CellPower:
+    """What the test could see in one cell.
+
+    Attributes:
+        model: slug.
+        train_size: documents.
+        standard_error: of the difference.
+        power: chance of a match if the true difference were 0, at the unadjusted alpha.
+        documents_needed: for a chance of 80 %; ``None`` when only more draws can help.
+    """
+
+    model: str
+    train_size: int
+    standard_error: float
+    power: float
+    documents_needed: int | None
+
+
+@dataclass(frozen=True)
+class Power:
+    """What the test set can decide.
+
+    Attributes:
+        documents: in the test set.
+        groups: independent groups of them, ``None`` if each document stands alone.
+        required: documents needed at 80 % power by discordance, ``{"0.05": 124, …}``.
+        power: chance of the right call with these documents, by discordance.
+        cells: what was seen in each cell.
+        enough: whether every cell had a chance of 80 %; ``None`` without cells.
+        statement: the same in one sentence.
+    """
+
+    documents: int
+    groups: int | None
+    required: dict[str, int]
+    power: dict[str, float]
+    cells: list[CellPower]
+    enough: bool | None
+    statement: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Which cells are non-inferior to the reference, hence the smallest and the cheapest.
+
+    Attributes:
+        name: of the sweep.
+        task: ``classification`` or ``ner``.
+        metric: the score that was compared.
+        margin: largest loss that still counts as a match.
+        alpha: one-sided family-wise error rate over all cells.
+        reference: what the candidates were compared with.
+        cells: the candidates, by model and size.
+        arms: every arm.
+        smallest: the matching cell of the smallest model, then with the fewest labels.
+        fewest_labels: the matching cell with the fewest labels, then of the smallest model.
+        reason: why one of the two is missing, or what else limits the verdict.
+        power: what the test set can decide.
+        curves: a learning curve a candidate model.
+        provenance: handed through.
+    """
+
+    name: str | None
+    task: str
+    metric: str
+    margin: float
+    alpha: float
+    reference: ReferenceResult
+    cells: list[Cell]
+    arms: list[ArmResult]
+    smallest: Match | None
+    fewest_labels: Match | None
+    reason: str | None
+    power: Power
+    curves: list[Curve]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of ``verdict.json``: only lists, dicts, strings, numbers and ``None``."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, f1_score
+
+from medsweep.errors import ConfigError, DataError
+from medsweep.stats.bootstrap import resample
+from medsweep.stats.metrics import count, score
+
+LABELS = ["a", "b", "c"]
+PAIRS = st.lists(
+    st.tuples(st.sampled_from(LABELS), st.sampled_from([*LABELS, "other", ""])),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(PAIRS)
+@settings(max_examples=100, deadline=None)
+def test_label_metrics_equal_scikit_learn(pairs: list[tuple[str, str]]) -> None:
+    gold, pred = [g for g, _ in pairs], [p for _, p in pairs]
+    macro = f1_score(gold, pred, labels=sorted(set(gold)), average="macro", zero_division=0)
+    assert score("classification", gold, pred, "macro_f1") == pytest.approx(macro)
+    micro = f1_score(gold, pred, average="micro")
+    assert score("classification", gold, pred, "micro_f1") == pytest.approx(micro)
+    assert score("classification", gold, pred, "accuracy") == accuracy_score(gold, pred)
+
+
+@given(PAIRS, st.integers(0, 1000))
+@settings(max_examples=50, deadline=None)
+def test_weights_equal_a_metric_on_repeated_documents(
+    pairs: list[tuple[str, str]], seed: int
+) -> None:
+    gold, pred = [g for g, _ in pairs], [p for _, p in pairs]
+    weights = resample(len(gold), 3, np.random.default_rng(seed))
+    counts = count("classification", gold, [pred, gold], "macro_f1")
+    for row, (first, second) in zip(weights, counts.scores(weights), strict=True):
+        at = np.repeat(np.arange(len(gold)), row.astype(int))
+        labels = sorted(set(gold))
+        again = [gold[i] for i in at]
+        expected = f1_score(
+            again, [pred[i] for i in at], labels=labels, average="macro", zero_division=0
+        )
+        assert first == pytest.approx(expected, abs=1e-6)
+        perfect = f1_score(again, again, labels=labels, average="macro", zero_division=0)
+        assert second == pytest.approx(perfect, abs=1e-6)
+
+
+def spans(*rows: tuple[object, ...]) -> str:
+    return json.dumps([list(r) for r in rows])
+
+
+def test_span_f1_is_strict_on_offsets_and_type() -> None:
+    gold = [spans((0, 4, "Drug"), (5, 9, "Dose")), spans((3, 7, "Drug")), spans()]
+    pred = [spans((0, 4, "Drug"), (5, 8, "Dose")), spans((3, 7, "Dose")), spans((1, 2, "Drug"))]
+    # 1 hit, 4 predicted, 3 gold.
+    assert score("ner", gold, pred, "span_f1") == pytest.approx(2 / 7)
+    # Drug: 1 hit, 2 predicted, 2 gold; Dose: 0 hits.
+    assert score("ner", gold, pred, "macro_span_f1") == pytest.approx(0.25)
+
+
+def test_span_f1_equals_seqeval_on_bio_tags() -> None:
+    from seqeval.metrics import f1_score as seqeval_f1
+    from seqeval.scheme import IOB2
+
+    rng = np.random.default_rng(3)
+
+    def draw() -> tuple[list[str], str]:
+        tags, rows, at = ["O"] * 12, [], 0
+        while at < 11:
+            length, kind = int(rng.integers(1, 3)), str(rng.choice(["A", "B"]))
+            if rng.random() < 0.5 and at + length <= 12:
+                tags[at : at + length] = [f"B-{kind}"] + [f"I-{kind}"] * (length - 1)
+                rows.append((at, at + length, kind))
+            at += length + 1
+        return tags, spans(*rows)
+
+    gold, pred = [draw() for _ in range(40)], [draw() for _ in range(40)]
+    for average, metric in (("micro", "span_f1"), ("macro", "macro_span_f1")):
+        expected = seqeval_f1(
+            [g[0] for g in gold], [p[0] for p in pred], average=average, mode="strict", scheme=IOB2
+        )
+        ours = score("ner", [g[1] for g in gold], [p[1] for p in pred], metric)
+        assert ours == pytest.approx(expected)
+
+
+def test_a_discontinuous_span_needs_the_same_fragments() -> None:
+    gold = [spans((0, 9, "X", [[0, 3], [6, 9]]))]
+    assert score("ner", gold, gold, "span_f1") == 1
+    assert score("ner", gold, [spans((0, 9, "X"))], "span_f1") == 0
+
+
+def test_unparsable_output_is_wrong_and_never_better_than_a_wrong_guess() -> None:
+    gold = ["a", "a", "b"]
+    for metric in ("micro_f1", "accuracy"):
+        assert score("classification", gold, ["a", "", "b"], metric) == pytest.approx(2 / 3)
+    assert score("ner", [spans((0, 1, "X"))], [""], "span_f1") == 0
+
+
+@pytest.mark.parametrize("kind", ["classification", "ner"])
+def test_wrong_metric_is_a_config_error(kind: str) -> None:
+    with pytest.raises(ConfigError, match="no metric of"):
+        score(kind, ["a"], ["a"], "bleu")
+
+
+def test_malformed_values_are_named_by_document_and_not_quoted() -> None:
+    with pytest.raises(DataError) as caught:
+        count("ner", ["[]"], [['[["SECRET"]]']], "span_f1", ["doc-7"])
+    assert "doc-7" in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+    with pytest.raises(DataError, match="gold label is empty"):
+        score("classification", [""], ["a"], "accuracy")
+    with pytest.raises(DataError, match="2 gold values but 1"):
+        score("classification", ["a", "b"], ["a"], "accuracy")
+    with pytest.raises(DataError, match="no document"):
+        score("classification", [], [], "accuracy")
+
+
+def test_groups_add_up() -> None:
+    counts = count("classification", list("aabb"), [list("abbb")], "macro_f1")
+    grouped = counts.grouped(np.array([0, 1, 1, 0]))
+    assert grouped.documents == 2
+    assert grouped.scores() == pytest.approx(counts.scores())
+    one = np.array([[2, 0]], dtype=np.float32)
+    both = np.array([[2, 0, 0, 2]], dtype=np.float32)
+    assert grouped.scores(one) == pytest.approx(counts.scores(both))
