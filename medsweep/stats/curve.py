@@ -17,7 +17,7 @@ from scipy import stats
 
 Array = NDArray[np.float64]
 
-_POWERS = np.geomspace(0.05, 2.5, 30)
+_POWERS = np.geomspace(0.05, 2.5, 60)
 _BAND_POINTS = 25
 
 

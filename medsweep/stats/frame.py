@@ -128,8 +128,8 @@ def _normalise(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _arrange(
     table: pd.DataFrame,
-    system: NDArray[np.intp],
-    codes: NDArray[np.intp],
+    system: NDArray[np.integer],
+    codes: NDArray[np.integer],
     ids: pd.Index[str],
     names: list[list[object]],
 ) -> NDArray[np.object_]:
@@ -153,7 +153,9 @@ def _arrange(
     return preds
 
 
-def _gold(table: pd.DataFrame, codes: NDArray[np.intp], ids: pd.Index[str]) -> NDArray[np.object_]:
+def _gold(
+    table: pd.DataFrame, codes: NDArray[np.integer], ids: pd.Index[str]
+) -> NDArray[np.object_]:
     values = table["gold"].to_numpy()
     gold = np.empty(len(ids), dtype=object)
     gold[codes] = values

@@ -34,7 +34,7 @@ def test_fit_needs_three_sizes() -> None:
         fit(np.array([25.0, 50]), np.array([[0.5, 0.6]]), np.ones(2))
 
 
-def curve_of(scores: list[float], target: float, noise: float = 0.01):  # noqa: ANN201
+def curve_of(scores: list[float], target: float, noise: float = 0.01):
     rng = np.random.default_rng(0)
     means = np.array(scores)
     common = rng.normal(0, noise, (1000, 1))

@@ -18,7 +18,8 @@ from medsweep.stats.intervals import mcnemar, tango, tango_statistic, wilson
         # +   stat <- function(d){
         # +     ll <- function(q){ p <- q+d; x <- 0; if(b>0) x <- x+b*log(p)
         # +       if(c>0) x <- x+c*log(q); r <- n-b-c; if(r>0) x <- x+r*log(1-p-q); x}
-        # +     q <- optimize(ll, c(max(0,-d)+1e-12, (1-d)/2-1e-12), maximum=TRUE, tol=1e-12)$maximum
+        # +     q <- optimize(ll, c(max(0,-d)+1e-12, (1-d)/2-1e-12), maximum=TRUE,
+        # +                   tol=1e-12)$maximum
         # +     (b-c-n*d)/sqrt(n*(2*q+d-d^2)) }
         # +   e <- (b-c)/n
         # +   c(uniroot(function(d) stat(d)-z, c(-0.999,e-1e-9), tol=1e-12)$root,

@@ -40,4 +40,4 @@ def test_detectable_margin_inverts_power() -> None:
 def test_documents_needed_from_what_was_seen() -> None:
     # Document variance 0.1 / 200, no draws: the same as discordance 0.1.
     assert required_from_error(0.1 / 200, 0.0, 200, 0.05) == 248
-    assert required_from_error(0.1 / 200, 0.0004, 200, 0.05) is None
+    assert required_from_error(0.1 / 200, 0.0005, 200, 0.05) is None

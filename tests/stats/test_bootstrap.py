@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from medsweep.stats.bootstrap import interval, jackknife, replicate, resample
+from medsweep.stats.metrics import count
+from medsweep.stats.randomisation import randomisation_test
+
+
+def labels(n: int, classes: int, accuracy: float, systems: int, seed: int):
+    rng = np.random.default_rng(seed)
+    gold = rng.integers(0, classes, n)
+    other = rng.integers(0, classes, (systems, n))
+    pred = np.where(rng.random((systems, n)) < accuracy, gold, other)
+    return gold.astype(str).tolist(), pred.astype(str).tolist()
+
+
+def test_resamples_keep_the_number_of_documents() -> None:
+    weights = resample(7, 50, np.random.default_rng(0))
+    assert weights.shape == (50, 7)
+    assert (weights.sum(axis=1) == 7).all()
+
+
+def test_variance_of_accuracy_is_binomial() -> None:
+    gold, pred = labels(200, 4, 0.7, 1, 1)
+    counts = count("classification", gold, pred, "accuracy")
+    p = counts.scores()[0]
+    found = replicate(counts, 20_000, np.random.default_rng(2)).var()
+    assert found == pytest.approx(p * (1 - p) / 200, rel=0.05)
+
+
+def test_both_intervals_equal_scipy() -> None:
+    gold, pred = labels(60, 3, 0.8, 1, 4)
+    right = (np.array(gold) == np.array(pred[0])).astype(float)
+    counts = count("classification", gold, pred, "accuracy")
+    ours = replicate(counts, 40_000, np.random.default_rng(5))[:, 0]
+    leave_one_out = jackknife(counts)[:, 0]
+    for name, method in (("percentile", "percentile"), ("BCa", "bca")):
+        theirs = stats.bootstrap(
+            (right,), np.mean, n_resamples=40_000, method=name, rng=np.random.default_rng(6)
+        ).confidence_interval
+        found = interval(right.mean(), ours, method=method, jackknife=leave_one_out)  # type: ignore[arg-type]
+        assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=0.017)
+
+
+def test_bca_needs_the_jackknife_and_survives_a_constant() -> None:
+    with pytest.raises(ValueError, match="jackknife"):
+        interval(0.5, np.array([0.4, 0.6]), method="bca")
+    flat = np.ones(100)
+    found = interval(1.0, flat, method="bca", jackknife=np.ones(10))
+    assert (found.low, found.high) == (1, 1)
+
+
+def test_ten_thousand_resamples_of_sixty_cells_take_seconds() -> None:
+    gold, pred = labels(500, 5, 0.8, 60, 7)
+    counts = count("classification", gold, pred, "macro_f1")
+    start = time.perf_counter()
+    found = replicate(counts, 10_000, np.random.default_rng(0))
+    assert found.shape == (10_000, 60)
+    # 0.9 s on one idle core; the limit leaves room for a busy one.
+    assert time.perf_counter() - start < 15
+
+
+def test_randomisation_of_accuracy_is_close_to_mcnemar() -> None:
+    gold, pred = labels(120, 3, 0.75, 2, 8)
+    counts = count("classification", gold, pred, "accuracy")
+    right = np.array(pred) == np.array(gold)
+    better, worse = int((right[0] & ~right[1]).sum()), int((~right[0] & right[1]).sum())
+    expected = stats.binomtest(better, better + worse, 0.5).pvalue
+    found = randomisation_test(counts, 20_000, np.random.default_rng(9))
+    assert found == pytest.approx(expected, abs=0.015)
+
+
+def test_randomisation_of_f1_swaps_outputs_document_by_document() -> None:
+    gold, pred = labels(8, 2, 0.5, 2, 10)
+    counts = count("classification", gold, pred, "macro_f1")
+    swaps = np.array([[bool(i >> d & 1) for d in range(8)] for i in range(256)])
+    found = counts.swapped(swaps)
+    for row, swap in zip(found, swaps, strict=True):
+        first = [b if s else a for a, b, s in zip(*pred, swap, strict=True)]
+        second = [a if s else b for a, b, s in zip(*pred, swap, strict=True)]
+        again = count("classification", gold, [first, second], "macro_f1").scores()
+        assert row == pytest.approx(again, abs=1e-6)
+
+
+def test_identical_systems_do_not_differ() -> None:
+    gold, pred = labels(30, 2, 0.7, 1, 11)
+    counts = count("classification", gold, [pred[0], pred[0]], "macro_f1")
+    assert randomisation_test(counts, 500, np.random.default_rng(0)) == 1

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from medsweep.stats.variance import draw_spread, half_width, least_variance, p_value, pool
+
+
+def test_one_component_gives_the_t_test() -> None:
+    width = half_width(np.array([0.04]), np.array([7.0]), 0.05)
+    assert width == pytest.approx(0.2 * stats.t.isf(0.05, 7))
+    assert p_value(width, np.array([0.04]), np.array([7.0])) == pytest.approx(0.05, abs=1e-6)
+
+
+@given(
+    st.floats(-0.2, 0.2),
+    st.floats(1e-6, 0.01),
+    st.floats(1e-6, 0.01),
+    st.floats(1, 60),
+    st.floats(0.001, 0.3),
+)
+def test_p_value_and_bound_always_agree(
+    distance: float, common: float, between: float, df: float, alpha: float
+) -> None:
+    parts, dfs = np.array([common, between]), np.array([200.0, df])
+    p = float(p_value(distance, parts, dfs, 1e-4))
+    width = float(half_width(parts, dfs, alpha, 1e-4))
+    if abs(distance - width) > 1e-6:
+        assert (p <= alpha) == (distance > width)
+
+
+def test_p_value_is_symmetric() -> None:
+    parts, df = np.array([0.001, 0.002]), np.array([99.0, 2.0])
+    assert p_value(0.03, parts, df) + p_value(-0.03, parts, df) == pytest.approx(1)
+    assert p_value(0.0, parts, df) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_no_observed_disagreement_is_no_certainty() -> None:
+    floor = least_variance(0.05, 20)
+    p = p_value(0.05, np.array([0.0]), np.array([19.0]), floor)
+    # 20 documents without any disagreement: Tango's p is 0.15, far from a match.
+    assert p > 0.1
+
+
+def test_pool_of_one_cell_is_its_own_variance() -> None:
+    value, df = pool(np.array([0.002]), np.array([2.0]), np.array([100.0]))
+    assert (value[0], df[0]) == (0.002, 2)
+
+
+def test_pool_ignores_cells_with_one_draw() -> None:
+    value, df = pool(np.array([0.002, 0.9]), np.array([2.0, 0.0]), np.array([50.0, 100.0]))
+    assert (value[0], df[0]) == pytest.approx((0.002, 2))
+    assert df[1] > 0
+
+
+def test_pool_follows_the_trend_that_r_fits() -> None:
+    # With four cells of many degrees of freedom the prior on the slope hardly matters:
+    # > v <- c(4e-4,9e-4,1e-4,2e-4); n <- c(25,25,100,100)
+    # > coef(glm(v ~ log(n), family=Gamma(link="log")))
+    #  (Intercept)       log(n)
+    # -3.933808958 -1.057738609
+    trend = np.exp(-3.933808958 - 1.057738609 * np.log([25, 25, 100, 100, 50]))
+    variance = np.array([4e-4, 9e-4, 1e-4, 2e-4, 1.0])
+    df = np.array([2000.0] * 4 + [0.0])
+    value, _ = pool(variance, df, np.array([25.0, 25, 100, 100, 50]))
+    # The fifth cell has no draws of its own: its value is the trend.
+    assert value[4] == pytest.approx(trend[4], rel=0.01)
+
+
+def test_pool_is_unbiased_and_its_degrees_of_freedom_honest() -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.tile([25.0, 50, 100, 200, 400], 3)
+    truth = 0.01 * sizes**-0.5
+    df = np.full(15, 2.0)
+    seen = truth * rng.chisquare(2, (4000, 15)) / 2
+    value, worth = pool(seen, df, sizes)
+    assert value.mean(axis=0) == pytest.approx(truth, rel=0.06)
+    # A variance with f degrees of freedom has squared coefficient of variation 2 / f.
+    spread = (value / truth).var(axis=0)
+    assert (spread < 2 / worth * 1.1).all()
+    assert (worth < 2 + 2 / 0.25 + 1e-9).all()
+
+
+def test_pool_takes_a_batch() -> None:
+    seen = np.random.default_rng(1).chisquare(2, (3, 4)) / 1000
+    df, size = np.full(4, 2.0), np.array([25.0, 50, 25, 50])
+    batch, _ = pool(seen, df, size)
+    assert batch[1] == pytest.approx(pool(seen[1], df, size)[0])
+
+
+def test_draw_spread_splits_off_the_documents() -> None:
+    rng = np.random.default_rng(2)
+    scores = np.array([0.7, 0.72, 0.68])
+    replicates = scores + rng.normal(0, 0.02, (20_000, 1)) + rng.normal(0, 0.01, (20_000, 3))
+    found = draw_spread(scores, replicates)
+    assert found.total == pytest.approx(0.0004)
+    assert found.documents == pytest.approx(0.0001, rel=0.05)
+    assert draw_spread(scores[:1], replicates[:, :1]).draws == 1
