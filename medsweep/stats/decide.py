@@ -161,13 +161,25 @@ class Evidence:
         right = panel.preds == panel.gold if single else None
         if panel.groups is not None:
             counts = counts.grouped(panel.groups)
-        scores = counts.scores()
-        replicates = bootstrap.replicate(counts, resamples, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        weights = bootstrap.resample(counts.documents, resamples, rng)
+        return cls.measure(counts, panel.entries, weights, right)
+
+    @classmethod
+    def measure(
+        cls,
+        counts: Counts,
+        entries: list[Entry],
+        weights: NDArray[np.float32],
+        right: NDArray[np.bool_] | None = None,
+    ) -> Evidence:
+        """Score every system on the documents and under each row of bootstrap weights."""
+        scores, replicates = counts.scores(), counts.scores(weights)
         spreads = {
             _key(e): variance.draw_spread(scores[list(e.rows)], replicates[:, list(e.rows)])
-            for e in panel.entries
+            for e in entries
         }
-        return cls(counts, right, scores, replicates, _pool(panel.entries, spreads), spreads)
+        return cls(counts, right, scores, replicates, _pool(entries, spreads), spreads)
 
     def mean(self, entry: Entry) -> float:
         """The entry's score: the mean over its draws."""

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 Array = NDArray[np.float64]
 
@@ -130,11 +130,13 @@ def half_width(variance: Array, df: Array, alpha: float, floor: Array | float = 
         alpha: one-sided level.
         floor: (...): the least total variance believed, see :func:`least_variance`.
     """
-    return np.asarray(_width(variance, df, np.asarray(stats.norm.isf(alpha)), floor))
+    return np.asarray(_width(variance, df, np.asarray(-special.ndtri(alpha)), floor))
 
 
 def _width(variance: Array, df: Array, z: Array, floor: Array | float) -> Array:
-    quantile = stats.t.isf(stats.norm.sf(z)[..., None], df)
+    # The bare functions of scipy.special: a tenth of the time of scipy.stats, and they are called
+    # for every cell of every simulated sweep.
+    quantile = special.stdtrit(df, special.ndtr(-z)[..., None])
     squares = np.where(variance > 0, quantile**2 * variance, 0.0).sum(axis=-1)
     width: Array = np.sqrt(np.maximum(squares, z**2 * floor))
     return width
@@ -156,7 +158,7 @@ def p_value(
         middle = (low + high) / 2
         inside = _width(variance, df, middle, floor) < np.abs(distance)
         low, high = np.where(inside, middle, low), np.where(inside, high, middle)
-    tail = stats.norm.sf((low + high) / 2)
+    tail = special.ndtr(-(low + high) / 2)
     result: Array = np.where(distance >= 0, tail, 1 - tail)
     return result
 
