@@ -1,1 +1,5 @@
-"""Base models: finding, converting and loading them, and where LoRA goes."""
+"""Base models: where they lie, how many parameters they have, which layers are adapted."""
+
+from medsweep.models.resolve import ModelFolder, resolve
+
+__all__ = ["ModelFolder", "resolve"]

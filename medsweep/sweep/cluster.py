@@ -103,24 +103,24 @@ def connected(
     address: str | None, resources: Resources, engine: str, console: Console
 ) -> Iterator[Cluster]:
     """Start or join Ray, and leave it as it was found."""
-    with console.status("starting Ray" if address is None else f"joining Ray at {address}"):
-        with warnings.catch_warnings():
-            # Ray warns about accelerator variables that a later release will treat otherwise.
-            warnings.simplefilter("ignore", FutureWarning)
-            try:
-                ray.init(
-                    address=address,
-                    include_dashboard=False if address is None else None,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    num_cpus=_cores() if address is None else None,
-                )
-            except (ConnectionError, ValueError, RuntimeError) as error:
-                raise ConfigError(
-                    f"no Ray cluster answers ({type(error).__name__})",
-                    where=f"--address {address}",
-                    fix="start one with `ray up cluster.yaml` or `ray start --head`",
-                ) from None
+    said = "starting Ray" if address is None else f"joining Ray at {address}"
+    with console.status(said), warnings.catch_warnings():
+        # Ray warns about accelerator variables that a later release will treat otherwise.
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            ray.init(
+                address=address,
+                include_dashboard=False if address is None else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                num_cpus=_cores() if address is None else None,
+            )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise ConfigError(
+                f"no Ray cluster answers ({type(error).__name__})",
+                where=f"--address {address}",
+                fix="start one with `ray up cluster.yaml` or `ray start --head`",
+            ) from None
     try:
         yield _lay_out(resources, engine, remote=address is not None)
     finally:

@@ -1,1 +1,26 @@
-"""Tasks: document classification and named-entity recognition."""
+"""Tasks: what is asked of a document, as values of a table and as scores. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from medsweep.corpus import Document
+from medsweep.tasks._base import Task, TaskKind
+from medsweep.tasks.classification import Classification
+from medsweep.tasks.ner import Ner
+
+__all__ = ["Classification", "Ner", "Task", "TaskKind", "labels_of", "make_task"]
+
+
+def make_task(kind: TaskKind, labels: Sequence[str], metric: str) -> Task:
+    """The task of a sweep: its kind, its labels (classes or entity types), its metric."""
+    if kind == "classification":
+        return Classification(tuple(sorted(labels)), metric)
+    return Ner(tuple(sorted(labels)), metric)
+
+
+def labels_of(kind: TaskKind, documents: Iterable[Document]) -> tuple[str, ...]:
+    """Classes, or entity types, that occur in ``documents``, sorted."""
+    if kind == "classification":
+        return tuple(sorted({d.label for d in documents if d.label is not None}))
+    return tuple(sorted({s.type for d in documents for s in d.spans or ()}))

