@@ -1,0 +1,5 @@
+"""`python -m medsweep`."""
+
+from medsweep.cli import main
+
+main()
