@@ -1,0 +1,194 @@
+"""Whole sweeps on a tiny real model: real Ray, real MLflow, in processes of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.sweep.conftest import command, environment, medsweep
+
+pytestmark = pytest.mark.slow
+CANARY = "zyxcanary77"
+
+
+def mlflow_runs(folder: Path) -> pd.DataFrame:
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("tiny")
+    assert experiment is not None
+    return pd.DataFrame(
+        {
+            "name": run.info.run_name,
+            "status": run.info.status,
+            "said": run.data.tags.get("medsweep.status"),
+            "parent": run.data.tags.get("mlflow.parentRunId"),
+        }
+        for run in client.search_runs([experiment.experiment_id], max_results=1000)
+    )
+
+
+def trial_facts(out: Path) -> pd.DataFrame:
+    """What must not depend on whether a sweep was interrupted."""
+    trials = pd.read_parquet(out / "trials.parquet").sort_values("trial_id")
+    return trials[["trial_id", "status", "rank", "learning_rate", "seed"]].reset_index(drop=True)
+
+
+@pytest.mark.parametrize("engine", ["solo", "shared"])
+def test_a_sweep_ends_in_a_verdict(
+    sweep_file: Callable[..., Path], tmp_path: Path, engine: str
+) -> None:
+    path = sweep_file(canary=CANARY, engine=engine)
+    out = tmp_path / "out"
+    done = medsweep("run", path, "--out", out, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+    verdict = json.loads((out / "verdict.json").read_text())
+    assert {"name", "task", "metric", "margin", "alpha", "reference", "cells", "arms"} <= set(
+        verdict
+    )
+    assert {"smallest", "fewest_labels", "power", "provenance"} <= set(verdict)
+    assert [(c["train_size"], c["draws"]) for c in verdict["cells"]] == [(9, 2), (18, 2)]
+    assert all(c["labels_used"] == c["train_size"] + 18 for c in verdict["cells"])
+    assert verdict["smallest"] is not None or verdict["reason"]
+
+    predictions = pd.read_parquet(out / "predictions.parquet")
+    assert set(predictions["arm"]) == {"majority", "tfidf", "probe", "finetuned"}
+    tuned = predictions[predictions["arm"] == "finetuned"]
+    assert tuned.groupby(["train_size", "draw"]).size().tolist() == [30] * 4
+    assert len(list((out / "adapters").iterdir())) == 4
+
+    trials = pd.read_parquet(out / "trials.parquet")
+    assert (trials["phase"] == "search").sum() == 6
+    assert set(trials["status"]) <= {"finished", "stopped"}
+
+    runs = mlflow_runs(tmp_path)
+    assert runs["name"].is_unique
+    assert (runs["status"] != "RUNNING").all()
+    assert len(runs) == 1 + 6 + 4 + 3
+    stopped = runs["said"] == "stopped"
+    assert (runs.loc[stopped, "status"] == "KILLED").all()
+
+    again = medsweep("resume", out, cwd=tmp_path)
+    assert again.returncode == 0
+    assert len(mlflow_runs(tmp_path)) == len(runs)
+
+    for verb in ("status", "report"):
+        assert medsweep(verb, out, cwd=tmp_path).returncode == 0
+    chosen = ("--model", "tiny-bert", "--size", "18")
+    exported = medsweep("export", out, "--to", tmp_path / "adapter", *chosen, cwd=tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    assert "30 of 30" in exported.stdout
+    said = medsweep("predict", tmp_path / "adapter", tmp_path / "test.jsonl", cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    assert len(said.stdout.splitlines()) == 30
+
+    _no_text_anywhere(tmp_path, done.stdout + done.stderr + said.stdout)
+
+
+def _no_text_anywhere(folder: Path, shown: str) -> None:
+    """A word planted in every document is in the user's own files and nowhere else."""
+    assert CANARY not in shown
+    own = {folder / "train.jsonl", folder / "test.jsonl"}
+    for path in folder.rglob("*"):
+        if path.is_file() and path not in own:
+            assert CANARY.encode() not in path.read_bytes(), path
+
+
+def test_a_killed_sweep_resumes_to_the_same_trials(
+    sweep_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    # One host: the order in which trials end is then the same in every run.
+    path = sweep_file(resources={"hosts": 1, "threads": 1, "slots": 1})
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    tracked = ("--set", "tracking.enabled=false")
+    assert medsweep("run", path, "--out", whole, *tracked, cwd=tmp_path).returncode == 0
+
+    driver = subprocess.Popen(
+        command("run", path, "--out", torn),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    journal = torn / "state" / "journal.jsonl"
+    deadline = time.monotonic() + 200
+    while not (journal.exists() and journal.read_text().count('"ended"') >= 5):
+        assert driver.poll() is None, "the sweep ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+
+    resumed = medsweep("resume", torn, cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    pd.testing.assert_frame_equal(trial_facts(torn), trial_facts(whole))
+    runs = mlflow_runs(tmp_path)
+    assert runs["name"].is_unique
+    assert (runs["status"] != "RUNNING").all()
+    assert len(runs) == 1 + len(trial_facts(torn)) + 3
+
+
+def test_ctrl_c_leaves_a_resumable_sweep(sweep_file: Callable[..., Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    driver = subprocess.Popen(
+        command("run", sweep_file(), "--out", out),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    journal = out / "state" / "journal.jsonl"
+    deadline = time.monotonic() + 200
+    while not (journal.exists() and '"evaluation"' in journal.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    driver.send_signal(signal.SIGINT)
+    _, errors = driver.communicate(timeout=120)
+    assert driver.returncode == 130, errors
+    assert "resume" in errors
+    assert (mlflow_runs(tmp_path)["status"] != "RUNNING").mean() > 0
+    assert medsweep("resume", out, cwd=tmp_path).returncode == 0
+    assert (mlflow_runs(tmp_path)["status"] != "RUNNING").all()
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("data.train=missing.jsonl", "missing.jsonl"),
+        ("data.test=unknown.jsonl", "martian"),
+        ("train_sizes=[2]", "class"),
+        ("data.train=empty.jsonl", "empty.jsonl:2"),
+        ("serach.trials=3", "did you mean search?"),
+        ("models=[no/such/model/here]", "no/such/model/here"),
+        ("decide.margin=0", "margin must be above 0"),
+        ("train_sizes=[5000]", "5000"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_runs(
+    sweep_file: Callable[..., Path], tmp_path: Path, option: str, expected: str
+) -> None:
+    path = sweep_file()
+    (tmp_path / "unknown.jsonl").write_text(
+        '{"id": "u", "text": "secret words", "label": "martian"}\n'
+    )
+    (tmp_path / "empty.jsonl").write_text(
+        '{"id": "u", "text": "secret words", "label": "never"}\n'
+        '{"id": "v", "text": " ", "label": "never"}\n'
+    )
+    done = medsweep("run", path, "--out", tmp_path / "out", "--set", option, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("medsweep: ")]
+    assert len(lines) == 1
+    assert expected in lines[0]
+    assert "secret" not in done.stderr
+    assert not (tmp_path / "out" / "state").exists()
