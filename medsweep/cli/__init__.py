@@ -93,5 +93,3 @@ def main() -> None:
             err=True,
         )
         sys.exit(ExitCode.RUN_FAILED)
-
-
