@@ -83,6 +83,8 @@ def load_base(
                 tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
             tokenizer.padding_side = "right"
             config.pad_token_id = tokenizer.pad_token_id
+            # Nothing is generated token by token here, and a cache would number the layers.
+            config.use_cache = False
             # The head's first values must not depend on what ran before.
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)

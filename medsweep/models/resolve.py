@@ -100,9 +100,7 @@ def _from_hub(reference: str) -> Path:
     wanted = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
     try:
         try:
-            return Path(
-                snapshot_download(reference, allow_patterns=wanted, local_files_only=True)
-            )
+            return Path(snapshot_download(reference, allow_patterns=wanted, local_files_only=True))
         except LocalEntryNotFoundError:
             return Path(snapshot_download(reference, allow_patterns=wanted))
     except HFValidationError:

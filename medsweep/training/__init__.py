@@ -31,6 +31,10 @@ def make_engine(
     kind: Literal["shared", "solo"], base: Base, task: Task, *, scratch: Path | None = None
 ) -> Engine:
     """The engine that a sweep file asks for."""
+    if kind == "shared":
+        from medsweep.training.shared import SharedEngine
+
+        return SharedEngine(base, task, scratch=scratch)
     from medsweep.training.solo import SoloEngine
 
     return SoloEngine(base, task, scratch=scratch)

@@ -85,6 +85,9 @@ class Encoder:
             words = np.asarray(
                 [-1 if w is None else w for w in encoded.word_ids(i)], dtype=np.int32
             )
+            if not ids:
+                # Decoders' tokenizers add nothing to an empty text; a model needs one token.
+                ids, offsets, words = self._nothing()
             windows.append(
                 Window(
                     number,
@@ -96,6 +99,10 @@ class Encoder:
                 )
             )
         return windows
+
+    def _nothing(self) -> tuple[list[int], NDArray[np.int32], NDArray[np.int32]]:
+        only = [int(self._tokenizer.pad_token_id)]
+        return only, np.zeros((1, 2), dtype=np.int32), np.full(1, -1, dtype=np.int32)
 
     def _target(
         self, document: Document, offsets: NDArray[np.int32], words: NDArray[np.int32]
@@ -153,9 +160,7 @@ class Encoder:
                 )
             else:
                 words = self._best_words([(windows[i], logits[i]) for i in mine])
-                predictions.append(
-                    Prediction(document.id, spans=self._spans(document.text, words))
-                )
+                predictions.append(Prediction(document.id, spans=self._spans(document.text, words)))
         return predictions
 
     def _best_words(

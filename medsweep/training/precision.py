@@ -11,7 +11,7 @@ import torch
 def native_bf16(device: torch.device) -> bool:
     """Whether bf16 is faster than fp32 here, not merely possible."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         return bool(torch.cpu._is_avx512_bf16_supported())
     return False

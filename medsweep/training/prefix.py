@@ -43,13 +43,19 @@ class PrefixCache:
 
     def hidden(self, windows: Sequence[Window], layer: int) -> list[Tensor]:
         """The hidden states of each window before ``layer``: (tokens, width), without padding."""
-        missing = list(
-            {w.key: w for w in windows if (w.key, layer) not in self._held}.values()
-        )
+        missing = list({w.key: w for w in windows if (w.key, layer) not in self._held}.values())
         fresh: dict[bytes, Tensor] = {}
         for batch in by_length(missing, TOKENS_A_PASS):
             self._compute([missing[i] for i in batch], layer, fresh)
         return [self._get(w.key, layer, fresh) for w in windows]
+
+    def warm(self, windows: Sequence[Window], layer: int) -> None:
+        """Compute what is missing, as far as there is room to keep it."""
+        missing = list({w.key: w for w in windows if (w.key, layer) not in self._held}.values())
+        for batch in by_length(missing, TOKENS_A_PASS):
+            if self._scratch is None and self._used >= self._memory:
+                return
+            self._compute([missing[i] for i in batch], layer, {})
 
     def _get(self, key: bytes, layer: int, fresh: dict[bytes, Tensor]) -> Tensor:
         if key in fresh:
@@ -114,12 +120,13 @@ def entering_at(model: nn.Module, stack: str, layer: int, hidden: Tensor) -> Ite
     """Within the body, ``model`` starts at ``layer`` with ``hidden``; the layers below are out.
 
     The model's own forward still makes masks and positions, so that nothing of an architecture
-    is written down twice.
+    is written down twice. Layers keep their places, because some models choose a layer's mask
+    by its place.
     """
     parent_name, _, name = stack.rpartition(".")
     parent = model.get_submodule(parent_name)
     whole = getattr(parent, name)
-    upper = nn.ModuleList(list(whole)[layer:])
+    shorter = nn.ModuleList([*(_Skipped(low, hidden) for low in whole[:layer]), *whole[layer:]])
 
     def enter(
         _module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -128,10 +135,30 @@ def entering_at(model: nn.Module, stack: str, layer: int, hidden: Tensor) -> Ite
             return (hidden, *args[1:]), kwargs
         return args, {**kwargs, "hidden_states": hidden}
 
-    hook = upper[0].register_forward_pre_hook(enter, with_kwargs=True)
-    setattr(parent, name, upper)
+    # A skipped layer's result is read as a tensor by some models and as a tuple by others, so
+    # the first true layer is given its input in any case.
+    hook = whole[layer].register_forward_pre_hook(enter, with_kwargs=True)
+    setattr(parent, name, shorter)
     try:
         yield
     finally:
         setattr(parent, name, whole)
         hook.remove()
+
+
+class _Skipped(nn.Module):
+    """Stands where a layer was, with its attributes but without its work."""
+
+    def __init__(self, layer: nn.Module, hidden: Tensor) -> None:
+        super().__init__()
+        # In a list, so that it does not become a child.
+        self._instead, self._hidden = [layer], [hidden]
+
+    def forward(self, *_args: Any, **_kwargs: Any) -> Tensor:
+        return self._hidden[0]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.__dict__["_instead"][0], name)

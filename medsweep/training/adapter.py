@@ -1,0 +1,132 @@
+"""A LoRA adapter as PEFT sees it: made on a shared base, named, written to a folder."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, TaskType, get_peft_model
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from medsweep.models.load import Base, head_labels
+from medsweep.tasks import Task
+from medsweep.training._base import Recipe
+
+WEIGHTS = "adapter_model.safetensors"
+NOTE = "medsweep.json"
+
+
+def lora_config(base: Base, task: Task, recipe: Recipe) -> LoraConfig:
+    """The recipe in PEFT's words."""
+    from transformers.pytorch_utils import Conv1D
+
+    stack = base.model.get_submodule(base.targets.stack)
+    return LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,  # type: ignore[arg-type] # PEFT divides it, nothing more
+        lora_dropout=recipe.dropout,
+        target_modules=list(base.targets.linears),
+        layers_to_transform=base.targets.top(recipe.top_layers),
+        layers_pattern=base.targets.pattern,
+        modules_to_save=list(base.heads),
+        task_type=TaskType.SEQ_CLS if task.kind == "classification" else TaskType.TOKEN_CLS,
+        fan_in_fan_out=any(isinstance(m, Conv1D) for m in stack.modules()),
+        base_model_name_or_path=_address(base),
+    )
+
+
+def _address(base: Base) -> str:
+    """What PEFT can load: the sweep file's own words unless only medsweep understands them."""
+    reference = base.folder.reference
+    ours = reference.startswith("package:") or reference.endswith(".gguf")
+    return str(base.folder.path) if ours else reference
+
+
+def fresh_adapter(base: Base, task: Task, recipe: Recipe) -> Any:
+    """A new ``PeftModel`` in evaluation mode; its first values depend on base and seed alone.
+
+    Its modules are its own and its frozen tensors are the base's: nothing that is done to it
+    reaches the base or another adapter, and it costs no more memory than the adapter.
+    """
+    with seeded(base.device, recipe.seed), warnings.catch_warnings():
+        # PEFT asks transformers for a property by its former name.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        model = get_peft_model(share_tensors(base.model), lora_config(base, task, recipe))
+        for tensor in trainable(model).values():
+            # AdamW's small updates would be rounded away in bf16.
+            tensor.data = tensor.data.float()
+        _redraw_output(model, len(head_labels(task)))
+    return model.eval()
+
+
+def share_tensors(model: nn.Module) -> nn.Module:
+    """A copy of a model's modules that holds the very same parameters and buffers."""
+    tensors = [*model.parameters(), *model.buffers()]
+    return copy.deepcopy(model, memo={id(t): t for t in tensors})
+
+
+def _redraw_output(model: Any, labels: int) -> None:
+    """Draw the last layer by the trial's seed, so that draws differ in all that is random."""
+    spread = getattr(model.get_base_model().config, "initializer_range", 0.02)
+    for name, module in model.named_modules():
+        ours = ".modules_to_save." in f"{name}." and isinstance(module, nn.Linear)
+        if ours and module.out_features == labels:
+            nn.init.normal_(module.weight, std=spread)
+
+
+@contextmanager
+def seeded(device: torch.device, *seed: int) -> Iterator[None]:
+    """Within the body torch draws from ``seed`` alone; behind it nothing has changed."""
+    # A step takes 20 bits: a million steps are more than any recipe has.
+    number = sum(part << (20 * i) for i, part in enumerate(reversed(seed))) % (1 << 63)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(number)
+        yield
+
+
+def trainable(model: Any) -> dict[str, Tensor]:
+    """The trained parameters by the names that an adapter file gives them."""
+    return {_saved_name(n): p for n, p in model.named_parameters() if p.requires_grad}
+
+
+def _saved_name(name: str) -> str:
+    return name.replace(".modules_to_save.default.", ".").replace(".default.", ".")
+
+
+def load_tensors(parameters: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    """Overwrite an adapter's parameters in place."""
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(values[name])
+
+
+def save_adapter(
+    base: Base, task: Task, recipe: Recipe, tensors: Mapping[str, Tensor], folder: Path
+) -> None:
+    """Write a plain PEFT folder, whole or not at all, and beside it what medsweep must know."""
+    config = lora_config(base, task, recipe)
+    config.inference_mode = True
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    config.save_pretrained(str(part))
+    held = {n: t.detach().to("cpu", copy=True).contiguous() for n, t in tensors.items()}
+    save_file(held, part / WEIGHTS, metadata={"format": "pt"})
+    note = {
+        "base": base.folder.reference,
+        "recipe": recipe.to_dict(),
+        "labels": list(task.labels),
+        "task": task.kind,
+        "metric": task.metric,
+    }
+    (part / NOTE).write_text(json.dumps(note, indent=2))
+    shutil.rmtree(folder, ignore_errors=True)
+    part.replace(folder)

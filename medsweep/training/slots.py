@@ -1,0 +1,179 @@
+"""What every engine keeps of a trial: documents as windows, counters, best adapter, state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from safetensors.torch import load as load_bytes
+from safetensors.torch import save as save_bytes
+from torch import Tensor
+
+from medsweep.corpus import Document
+from medsweep.models.load import Base, head_labels
+from medsweep.tasks import Task
+from medsweep.training._base import Evaluation, Prediction, Recipe, TrialError
+from medsweep.training.adapter import load_tensors
+from medsweep.training.batches import step_batch
+from medsweep.training.encode import Encoder, Window
+from medsweep.training.forward import class_weights
+from medsweep.training.optim import make_optimizer, total_steps
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counters of a trial; all that its learning curve needs."""
+
+    step: int = 0
+    iteration: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    train_loss: float = 0.0
+    best_score: float | None = None
+
+
+@dataclass(slots=True)
+class Slot:
+    """One trial.
+
+    Attributes:
+        recipe: what it trains by.
+        windows: the labelled windows of its training documents.
+        dev: documents that score it, and their windows.
+        layer: the lowest adapted layer.
+        weights: of the classes, in the loss.
+        total: optimiser steps of its budget.
+        parameters: what is trained, by the names of an adapter file.
+        optimizer: over ``parameters``, in their order.
+        progress: how far it is.
+        best: a copy of ``parameters`` at the best evaluation so far.
+    """
+
+    recipe: Recipe
+    windows: list[Window] = field(repr=False)
+    dev: tuple[Document, ...] = field(repr=False)
+    dev_windows: list[Window] = field(repr=False)
+    layer: int
+    weights: Tensor
+    total: int
+    parameters: Mapping[str, Tensor] = field(repr=False)
+    optimizer: torch.optim.AdamW = field(repr=False)
+    progress: Progress = field(default_factory=Progress)
+    best: dict[str, Tensor] = field(default_factory=dict, repr=False)
+
+    def next_batch(self) -> list[Window]:
+        """The windows of the next optimiser step."""
+        return step_batch(
+            self.windows, self.recipe.batch_size, self.recipe.seed, self.progress.step
+        )
+
+    def next_stop(self) -> int:
+        """The step at which dev is scored next.
+
+        Raises:
+            TrialError: the budget is spent.
+        """
+        if self.progress.iteration >= self.recipe.evaluations:
+            raise TrialError("the trial's budget is spent")
+        return round(self.total * (self.progress.iteration + 1) / self.recipe.evaluations)
+
+
+def open_slot(
+    base: Base,
+    task: Task,
+    encoder: Encoder,
+    recipe: Recipe,
+    train: Sequence[Document],
+    dev: Sequence[Document],
+    parameters: Mapping[str, Tensor],
+) -> Slot:
+    """A fresh trial over ``parameters``.
+
+    Raises:
+        TrialError: there is nothing to train on.
+    """
+    windows = [w for w in encoder.encode(train, recipe.max_length) if w.target is not None]
+    if not windows:
+        raise TrialError("no training document has a label of the task")
+    weights = class_weights(windows, len(head_labels(task)), recipe.class_weights)
+    return Slot(
+        recipe,
+        windows,
+        tuple(dev),
+        encoder.encode(dev, recipe.max_length),
+        base.targets.top(recipe.top_layers)[0],
+        weights.to(base.device),
+        total_steps(recipe, len(windows)),
+        parameters,
+        make_optimizer(parameters, recipe),
+    )
+
+
+def close_evaluation(slot: Slot, task: Task, predictions: Sequence[Prediction]) -> Evaluation:
+    """Score dev, keep the adapter if it is the best so far, and give that point."""
+    metrics = task.score([task.gold(d) for d in slot.dev], [task.value(p) for p in predictions])
+    progress, score = slot.progress, float(metrics[task.metric])
+    progress.iteration += 1
+    best = progress.best_score is None or score >= progress.best_score
+    if best:
+        progress.best_score = score
+        slot.best = {n: t.detach().clone() for n, t in slot.parameters.items()}
+    per_epoch = -(-len(slot.windows) // slot.recipe.batch_size)
+    return Evaluation(
+        iteration=progress.iteration,
+        step=progress.step,
+        epoch=progress.step / per_epoch,
+        train_loss=progress.train_loss,
+        metrics=metrics,
+        best=best,
+        tokens=progress.tokens,
+        seconds=progress.seconds,
+        done=progress.iteration >= slot.recipe.evaluations,
+    )
+
+
+def pack_state(slot: Slot) -> bytes:
+    """A trial as safetensors: adapter, best adapter, moments; counters as JSON in the header."""
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in slot.parameters.items():
+        tensors[f"now/{name}"] = parameter
+        for key, moment in slot.optimizer.state.get(parameter, {}).items():
+            tensors[f"{key}/{name}"] = moment
+    tensors |= {f"best/{name}": t for name, t in slot.best.items()}
+    held = {n: t.detach().cpu().contiguous() for n, t in tensors.items()}
+    note = {"progress": asdict(slot.progress), "recipe": slot.recipe.to_dict()}
+    return bytes(save_bytes(held, metadata={"medsweep": json.dumps(note)}))
+
+
+def unpack_state(slot: Slot, state: bytes) -> None:
+    """Put a trial back to where :func:`pack_state` found it.
+
+    Raises:
+        TrialError: the state is not one of this recipe.
+    """
+    note, tensors = _header(state), load_bytes(state)
+    if note.get("recipe") != slot.recipe.to_dict():
+        raise TrialError("a saved state of another recipe")
+    parts: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        part, _, name = key.partition("/")
+        parts.setdefault(part, {})[name] = tensor
+    load_tensors(slot.parameters, parts.pop("now"))
+    slot.best = {n: t.to(slot.parameters[n].device) for n, t in parts.pop("best", {}).items()}
+    for key, moments in parts.items():
+        for name, moment in moments.items():
+            parameter = slot.parameters[name]
+            # AdamW keeps its step counts on the CPU.
+            placed = moment if key == "step" else moment.to(parameter.device)
+            slot.optimizer.state[parameter][key] = placed
+    slot.progress = Progress(**note["progress"])
+
+
+def _header(state: bytes) -> dict[str, Any]:
+    length = int.from_bytes(state[:8], "little")
+    metadata = json.loads(state[8 : 8 + length]).get("__metadata__", {})
+    note: dict[str, Any] = json.loads(metadata.get("medsweep", "{}"))
+    return note

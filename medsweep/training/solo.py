@@ -1,0 +1,157 @@
+"""One adapter after another with plain PEFT: the readable account of what a trial is."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from medsweep.corpus import Document
+from medsweep.models.load import Base, head_labels
+from medsweep.tasks import Task
+from medsweep.training._base import Evaluation, Prediction, Recipe, TrialError
+from medsweep.training.adapter import (
+    fresh_adapter,
+    load_tensors,
+    save_adapter,
+    seeded,
+    trainable,
+)
+from medsweep.training.batches import by_length
+from medsweep.training.encode import Encoder
+from medsweep.training.forward import (
+    batch_loss,
+    logits_of,
+    predict_windows,
+    targets_in,
+    token_budget,
+)
+from medsweep.training.optim import set_rate, share_of_rate
+from medsweep.training.precision import autocast
+from medsweep.training.prefix import PrefixCache
+from medsweep.training.slots import Slot, close_evaluation, open_slot, pack_state, unpack_state
+
+
+@dataclass(slots=True)
+class _Trial:
+    """A slot and the base with this slot's adapter in it, named as the base is."""
+
+    slot: Slot
+    model: Any
+    dropouts: list[nn.Dropout]
+
+
+class SoloEngine:
+    """Trains one adapter at a time; many may be open.
+
+    Each slot has modules of its own over the base's frozen tensors, and draws its random
+    numbers from its recipe's seed and step alone, so slots cannot touch one another.
+
+    Args:
+        base: never changed.
+        task: what is learnt.
+        scratch: where hidden states are spilled; None keeps them in memory only.
+    """
+
+    def __init__(self, base: Base, task: Task, *, scratch: Path | None = None) -> None:
+        self._base, self._task = base, task
+        self._encoder = Encoder(base.tokenizer, task, head_labels(task), base.longest)
+        self._cache = PrefixCache(base, scratch)
+        self._trials: dict[str, _Trial] = {}
+
+    def attach(
+        self,
+        slot: str,
+        recipe: Recipe,
+        train: Sequence[Document],
+        dev: Sequence[Document],
+        state: bytes | None = None,
+    ) -> None:
+        """Open a slot, fresh or from what :meth:`state` gave."""
+        peft = fresh_adapter(self._base, self._task, recipe)
+        opened = open_slot(
+            self._base, self._task, self._encoder, recipe, train, dev, trainable(peft)
+        )
+        if state is not None:
+            unpack_state(opened, state)
+        dropouts = [
+            m for n, m in peft.named_modules() if "lora_dropout." in n and isinstance(m, nn.Dropout)
+        ]
+        self._trials[slot] = _Trial(opened, peft.get_base_model(), dropouts)
+
+    def advance(self, slot: str) -> Evaluation:
+        """Train to the next evaluation, score dev, and return that point."""
+        trial = self._trials[slot]
+        mine, began = trial.slot, time.perf_counter()
+        stop = mine.next_stop()
+        if mine.layer:
+            self._cache.warm([*mine.windows, *mine.dev_windows], mine.layer)
+        losses = [self._step(trial) for _ in range(stop - mine.progress.step)]
+        if losses:
+            mine.progress.train_loss = math.fsum(losses) / len(losses)
+        logits = predict_windows(
+            trial.model, self._base, mine.dev_windows, layer=mine.layer, cache=self._cache
+        )
+        predictions = self._encoder.decode(mine.dev, mine.dev_windows, logits)
+        mine.progress.seconds += time.perf_counter() - began
+        return close_evaluation(mine, self._task, predictions)
+
+    def _step(self, trial: _Trial) -> float:
+        """One optimiser step; gives its loss, the mean over the step's windows or tokens."""
+        mine = trial.slot
+        windows = mine.next_batch()
+        count, loss = targets_in(windows), 0.0
+        for dropout in trial.dropouts:
+            dropout.train()
+        with seeded(self._base.device, mine.recipe.seed, mine.progress.step):
+            for batch in by_length(windows, token_budget(self._base.device)):
+                rows = [windows[i] for i in batch]
+                with autocast(self._base.device):
+                    logits = logits_of(trial.model, self._base, rows, mine.layer, self._cache)
+                part = batch_loss(logits, rows, mine.weights, count)
+                part.backward()  # type: ignore[no-untyped-call]
+                loss += part.item()
+        for dropout in trial.dropouts:
+            dropout.eval()
+        if not math.isfinite(loss):
+            raise TrialError(f"the loss is not finite at step {mine.progress.step + 1}")
+        torch.nn.utils.clip_grad_norm_(mine.parameters.values(), mine.recipe.max_grad_norm)
+        share = share_of_rate(mine.progress.step, mine.total, mine.recipe.warmup)
+        set_rate(mine.optimizer, share)
+        mine.optimizer.step()
+        mine.optimizer.zero_grad(set_to_none=True)
+        mine.progress.step += 1
+        mine.progress.tokens += sum(len(w.ids) for w in windows)
+        return loss
+
+    def state(self, slot: str) -> bytes:
+        """Everything needed to go on elsewhere."""
+        return pack_state(self._trials[slot].slot)
+
+    def predict(self, slot: str, documents: Sequence[Document]) -> list[Prediction]:
+        """Predict with the best adapter so far, in the order of ``documents``."""
+        trial = self._trials[slot]
+        mine = trial.slot
+        windows = self._encoder.encode(documents, mine.recipe.max_length)
+        now = {n: t.detach().clone() for n, t in mine.parameters.items()}
+        try:
+            load_tensors(mine.parameters, mine.best or now)
+            logits = predict_windows(trial.model, self._base, windows, exact=True)
+        finally:
+            load_tensors(mine.parameters, now)
+        return self._encoder.decode(documents, windows, logits)
+
+    def save(self, slot: str, folder: Path) -> None:
+        """Write the best adapter so far as a plain PEFT folder."""
+        mine = self._trials[slot].slot
+        save_adapter(self._base, self._task, mine.recipe, mine.best or mine.parameters, folder)
+
+    def detach(self, slot: str) -> None:
+        """Forget a slot; unknown slots are ignored."""
+        self._trials.pop(slot, None)
