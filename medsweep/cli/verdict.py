@@ -9,47 +9,73 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+LEFT = ("arm", "model", "result")
 
-def show(verdict: Mapping[str, Any], folder: Path | None = None) -> None:
-    """Print a verdict: one row a cell, then its sentence, then where the rest is."""
-    from medsweep.report import headline
 
-    console = Console()
+def show(
+    verdict: Mapping[str, Any], folder: Path | None = None, *, console: Console | None = None
+) -> None:
+    """Print a verdict: one row a cell, then the other arms, its sentence, and where the rest is.
+
+    Args:
+        verdict: the content of ``verdict.json``.
+        folder: that holds the report.
+        console: to print on; it decides the width, 80 columns where there is no terminal.
+    """
+    from medsweep.report import headline, words
+
+    console = console or Console()
     reference = verdict["reference"]
-    table = Table(box=None, pad_edge=False)
-    for column in ("arm", "model", "labels", verdict["metric"], "difference", "lower bound", ""):
-        table.add_column(column, justify="left" if column in ("arm", "model", "") else "right")
-    table.add_row(
-        reference["arm"],
-        reference["model"] or "",
-        str(reference.get("train_size") or ""),
-        f"{reference['score']:.3f}",
-        "",
-        "",
-        "reference",
-    )
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    for column in ("arm", "model", "n", verdict["metric"], "diff", "lower", "result"):
+        left = column in LEFT
+        table.add_column(
+            column,
+            justify="left" if left else "right",
+            no_wrap=column not in ("model", "result"),
+            overflow="fold",
+        )
+    arm = words.candidate_arm(verdict)
+    shown = {_system(reference)}
+    _row(table, reference["arm"], reference, None, None, "reference")
     for cell in verdict["cells"]:
-        bound = cell["diff_lower"]
-        table.add_row(
-            "finetuned",
-            cell["model"],
-            str(cell["train_size"]),
-            f"{cell['score']:.3f}",
-            f"{cell['diff']:+.3f}",
-            "" if bound is None else f"{bound:+.3f}",
-            "matches" if cell["non_inferior"] else "",
-        )
-    for arm in verdict["arms"]:
-        table.add_row(
-            arm["arm"],
-            arm.get("model") or "",
-            str(arm.get("train_size") or ""),
-            f"{arm['score']:.3f}",
-            f"{arm['diff']:+.3f}" if arm.get("diff") is not None else "",
-            f"{arm['diff_lower']:+.3f}" if arm.get("diff_lower") is not None else "",
-            "",
-        )
-    console.print(table)
-    console.print(headline(verdict), highlight=False)
+        shown.add(_system({**cell, "arm": arm}))
+        diff, lower, _ = words.bounded(cell)
+        kind = words.decision(cell)
+        _row(table, arm, cell, diff, lower, "" if kind is words.Decision.NOT_SHOWN else kind.value)
+    for other in verdict["arms"]:
+        if _system(other) not in shown:
+            _row(table, other["arm"], other, other.get("diff"), other.get("diff_lower"), "")
+    console.print(table, highlight=False, markup=False)
+    console.print(headline(verdict), highlight=False, markup=False)
+    for note in verdict.get("notes", []):
+        console.print(f"note: {note}", highlight=False, markup=False)
     if folder is not None:
-        console.print(f"report: {folder / 'report.html'}", highlight=False)
+        console.print(f"report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+def _system(row: Mapping[str, Any]) -> tuple[str, str, int]:
+    return row["arm"], row.get("model") or "", row.get("train_size") or 0
+
+
+def _row(
+    table: Table,
+    arm: str,
+    row: Mapping[str, Any],
+    diff: float | None,
+    lower: float | None,
+    result: str,
+) -> None:
+    # As Text: a model's name in square brackets is not markup.
+    from rich.text import Text
+
+    values = (
+        arm,
+        row.get("model") or "",
+        str(row.get("train_size") or ""),
+        f"{row['score']:.3f}",
+        "" if diff is None else f"{diff:+.3f}",
+        "" if lower is None else f"{lower:+.3f}",
+        result,
+    )
+    table.add_row(*(Text(value) for value in values))

@@ -71,8 +71,9 @@ def decide(
             train_size, draw, doc_id, gold, pred``; ``pred`` ``""`` is unparsable, hence wrong.
         task: ``classification`` or ``ner``.
         metric: one of the task's metrics.
-        reference: ``{"arm": …, "model": …}``; the model may be left out where the arm has one. Of
-            several training sizes the largest is taken, of several draws the mean.
+        reference: ``{"arm": …, "model": …}``; the model may be left out, ``None`` or ``""`` where
+            the arm has one or none. Of several training sizes the largest is taken, of several
+            draws the mean.
         margin: largest loss of the metric that still counts as a match, above 0.
         alpha: one-sided family-wise error rate, in (0, 0.5).
         params: parameters by model; without them ``smallest`` stays empty.
@@ -98,12 +99,16 @@ def decide(
 
     claims = [judge.labels_claim(entry) for entry in candidates]
     adjusted = _adjust(candidates, [c.p_value if c else None for c in claims])
+    single = [judge.adapter_claim(entry) for entry in candidates]
+    single_p = _adjust(candidates, [bound.p_value for bound in single])
     sizes = dict(params or {})
     cells = [
-        _cell(judge, entry, claim, p, sizes, dev_labels, trials or {})
-        for entry, claim, p in zip(candidates, claims, adjusted, strict=True)
+        _cell(judge, entry, claim, p, _adapter(judge, entry, *one), sizes, dev_labels, trials or {})
+        for entry, claim, p, one in zip(
+            candidates, claims, adjusted, zip(single, single_p, strict=True), strict=True
+        )
     ]
-    matches = _matches(cells, judge, candidates)
+    matches = _matches(cells)
     smallest, fewest, reason = _choose(matches, cells, ref)
     return Verdict(
         name=name,
@@ -324,7 +329,7 @@ def _check_options(task: str, metric: str, margin: float, alpha: float) -> None:
 
 
 def _find_reference(entries: list[Entry], wanted: Mapping[str, str | None]) -> Entry:
-    arm, model = wanted.get("arm"), wanted.get("model")
+    arm, model = wanted.get("arm"), wanted.get("model") or None
     found = [e for e in entries if e.arm == arm and (model is None or e.model == model)]
     if not found:
         have = sorted({f"{e.arm}:{e.model}" if e.model else e.arm for e in entries})
@@ -377,12 +382,12 @@ def _cell(
     entry: Entry,
     claim: Bound | None,
     adjusted: float | None,
+    adapter: AdapterClaim,
     params: Mapping[str, int],
     dev_labels: int,
     trials: Mapping[tuple[str, int], Mapping[str, Any]],
 ) -> Cell:
     model, size = entry.model or "", entry.train_size or 0
-    one = judge.adapter_claim(entry)
     trial = trials.get((model, size))
     score = judge.evidence.mean(entry)
     return Cell(
@@ -399,13 +404,19 @@ def _cell(
         p_value=claim.p_value if claim else None,
         p_adjusted=adjusted,
         non_inferior=adjusted <= judge.alpha if adjusted is not None else None,
-        adapter=AdapterClaim(
-            draw=entry.draws[0],
-            score=float(judge.evidence.scores[entry.rows[0]]),
-            diff=one.diff,
-            diff_lower=one.lower,
-        ),
+        adapter=adapter,
         reason=None if claim else ONE_DRAW,
+    )
+
+
+def _adapter(judge: Judge, entry: Entry, one: Bound, adjusted: float | None) -> AdapterClaim:
+    return AdapterClaim(
+        draw=entry.draws[0],
+        score=float(judge.evidence.scores[entry.rows[0]]),
+        diff=one.diff,
+        diff_lower=one.lower,
+        p_adjusted=adjusted,
+        non_inferior=adjusted is not None and adjusted <= judge.alpha,
     )
 
 
@@ -424,7 +435,7 @@ def _arm(judge: Judge, panel: Panel, entry: Entry) -> ArmResult:
     )
 
 
-def _matches(cells: list[Cell], judge: Judge, candidates: list[Entry]) -> list[Match]:
+def _matches(cells: list[Cell]) -> list[Match]:
     """The cells that match: by the claim on labels, or by adapters where no cell has draws."""
     if any(c.draws > 1 for c in cells):
         return [
@@ -432,12 +443,10 @@ def _matches(cells: list[Cell], judge: Judge, candidates: list[Entry]) -> list[M
             for c in cells
             if c.non_inferior
         ]
-    bounds = [judge.adapter_claim(e) for e in candidates]
-    adjusted = _adjust(candidates, [b.p_value for b in bounds])
     return [
-        _match(c, "adapter", b.diff, b.lower, p)
-        for c, b, p in zip(cells, bounds, adjusted, strict=True)
-        if p is not None and p <= judge.alpha
+        _match(c, "adapter", c.adapter.diff, c.adapter.diff_lower, c.adapter.p_adjusted)
+        for c in cells
+        if c.adapter.non_inferior
     ]
 
 

@@ -63,23 +63,16 @@ def read_panel(frame: pd.DataFrame, groups: Mapping[str, str] | str | None = Non
     """Check a table of predictions and arrange it.
 
     Args:
-        frame: the columns of ``predictions.parquet``; ``model`` and ``train_size`` may be missing
-            values. An unparsable ``pred`` is ``""`` or missing.
+        frame: the columns of ``predictions.parquet``. An arm without a model has ``""`` or a
+            missing value there, one that does not train 0 or a missing value as ``train_size``.
+            An unparsable ``pred`` is ``""`` or missing.
         groups: group of every document id, or the name of a column.
 
     Raises:
         DataError: a column or a gold value is missing, a row is doubled, a document has two gold
             values, or a system did not predict exactly the same documents as the others.
     """
-    absent = [c for c in COLUMNS if c not in frame.columns]
-    if absent:
-        raise DataError(
-            f"predictions lack the column {', '.join(absent)}",
-            fix="give the columns " + ", ".join(COLUMNS),
-        )
-    if frame.empty:
-        raise DataError("there are no predictions", fix="give at least one row a document")
-    table = _normalise(frame)
+    table = normalise(frame)
     keys = ["arm", "model", "train_size", "draw"]
     system = table.groupby(keys, sort=True).ngroup().to_numpy(dtype=np.intp)
     codes, ids = pd.factorize(table["doc_id"], sort=True)
@@ -89,7 +82,7 @@ def read_panel(frame: pd.DataFrame, groups: Mapping[str, str] | str | None = Non
 
     entries: dict[tuple[str, str | None, int | None], list[tuple[int, int]]] = {}
     for row, (arm, model, size, draw) in enumerate(names):
-        key = (arm, model or None, None if size < 0 else int(size))
+        key = (arm, model or None, int(size) or None)
         entries.setdefault(key, []).append((int(draw), row))
     return Panel(
         ids=[str(i) for i in ids],
@@ -103,16 +96,26 @@ def read_panel(frame: pd.DataFrame, groups: Mapping[str, str] | str | None = Non
     )
 
 
-def _normalise(frame: pd.DataFrame) -> pd.DataFrame:
+def normalise(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table without missing values: ``""`` for no model and no answer, 0 for no training.
+
+    Raises:
+        DataError: a column is missing, or holds what it cannot.
+    """
+    absent = [c for c in COLUMNS if c not in frame.columns]
+    if absent:
+        raise DataError(
+            f"predictions lack the column {', '.join(absent)}",
+            fix="give the columns " + ", ".join(COLUMNS),
+        )
+    if frame.empty:
+        raise DataError("there are no predictions", fix="give at least one row a document")
     table = frame.reset_index(drop=True)
     if table["doc_id"].isna().any() or table["gold"].isna().any() or table["arm"].isna().any():
         row = int(table[["doc_id", "gold", "arm"]].isna().any(axis=1).to_numpy().argmax())
         raise DataError("arm, doc_id or gold is missing", where=f"predictions row {row}")
-    out = {c: table[c].astype(str).astype(object) for c in ("arm", "doc_id", "gold")}
-    for column in ("model", "pred"):
-        values = table[column].astype(object)
-        out[column] = values.where(values.notna(), "").astype(str).astype(object)
-    for column, missing in (("train_size", -1), ("draw", 0)):
+    out = {c: _text(table[c]) for c in ("arm", "model", "doc_id", "gold", "pred")}
+    for column, missing in (("train_size", 0), ("draw", 0)):
         try:
             numbers = pd.to_numeric(table[column]).fillna(missing)
         except (ValueError, TypeError):
@@ -122,8 +125,21 @@ def _normalise(frame: pd.DataFrame) -> pd.DataFrame:
         if (numbers != numbers.round()).any():
             raise DataError(f"the column {column} must hold whole numbers", where="predictions")
         out[column] = numbers.astype(int)
+    if (out["train_size"] < 0).any():
+        raise DataError("the column train_size is below 0 somewhere", where="predictions")
     rest = {c: table[c] for c in table.columns if c not in out}
     return pd.DataFrame({**out, **rest})
+
+
+def _text(values: pd.Series) -> pd.Series:
+    """Values as strings, ``""`` for missing ones.
+
+    A column of whole numbers with gaps is a float column: there 1.0 is 1, as in a column without.
+    """
+    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    values = values.astype(object)
+    return values.where(values.notna(), "").astype(str).astype(object)
 
 
 def _arrange(
@@ -142,7 +158,7 @@ def _arrange(
         if wrong.any():
             row, doc = (int(i) for i in np.argwhere(wrong)[0])
             arm, model, size, draw = names[row]
-            size_text = "" if int(str(size)) < 0 else f" n={size}"
+            size_text = f" n={size}" if size else ""
             raise DataError(
                 f"document {ids[doc]} {problem} ({int(wrong[row].sum())} of {len(ids)} are)",
                 where=" ".join(f"predictions: {arm} {model}{size_text} draw {draw}".split()),

@@ -21,12 +21,17 @@ class AdapterClaim:
         score: its score.
         diff: score − the reference's.
         diff_lower: one-sided 1 − alpha bound; Tango's for accuracy, else by bootstrap.
+        p_adjusted: of the claim on adapters, adjusted over all cells.
+        non_inferior: whether ``p_adjusted`` is at most alpha. Where a cell has several draws, the
+            verdict rests on the claim on labels instead.
     """
 
     draw: int
     score: float
     diff: float
     diff_lower: float
+    p_adjusted: float | None
+    non_inferior: bool
 
 
 @dataclass(frozen=True)

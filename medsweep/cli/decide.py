@@ -1,0 +1,233 @@
+"""`medsweep decide`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from medsweep.errors import ConfigError, DataError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  medsweep decide predictions.csv --reference zero_shot:llama-70b --metric macro_f1 --margin 0.05
+  medsweep decide predictions.parquet --reference tfidf --metric accuracy --margin 0.03 --out v
+  medsweep decide spans.jsonl --reference finetuned:large --metric span_f1 --margin 0.02 \\
+      --params params.json --groups patient
+"""
+)
+@click.argument("predictions", type=click.Path(path_type=Path))
+@click.option(
+    "--reference", required=True, metavar="ARM[:MODEL]", help="What the candidates must match."
+)
+@click.option(
+    "--metric",
+    required=True,
+    help="macro_f1, micro_f1, accuracy (classification); span_f1, macro_span_f1 (ner).",
+)
+@click.option("--margin", required=True, type=float, help="Largest loss that is still a match.")
+@click.option(
+    "--alpha", type=float, default=0.05, help="One-sided error rate over all cells [0.05]."
+)
+@click.option(
+    "--params",
+    type=click.Path(path_type=Path),
+    help='JSON file {"MODEL": number of parameters}; names the smallest model.',
+)
+@click.option("--groups", metavar="COLUMN", help="Column of the patient, where patients repeat.")
+@click.option("--task", help="classification or ner [what the metric belongs to].")
+@click.option("--seed", type=int, default=0, help="Of the bootstrap [0].")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder for verdict.json, report.html and predictions.parquet; without it, print only.",
+)
+def command(
+    predictions: Path,
+    reference: str,
+    metric: str,
+    margin: float,
+    alpha: float,
+    params: Path | None,
+    groups: str | None,
+    task: str | None,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Give the verdict for predictions made by anything.
+
+    PREDICTIONS is a .parquet, .csv or .jsonl file with the columns arm, model, train_size, draw,
+    doc_id, gold, pred: one row a document and system. An arm without a model or a training size
+    leaves them empty; an empty pred could not be parsed and is wrong. Spans are JSON lists
+    [[start, end, "type"], ...]. Candidates are the finetuned rows, or else the other models of
+    the reference's arm.
+    """
+    from medsweep.cli.verdict import show
+    from medsweep.stats import METRICS, decide
+
+    if seed < 0:
+        raise ConfigError("must be 0 or more", where="--seed")
+    if out is not None and (out / "state" / "journal.jsonl").exists():
+        raise ConfigError(
+            "holds a sweep, whose verdict would be lost", where=str(out), fix="choose another --out"
+        )
+    kind = task or next((k for k, metrics in METRICS.items() if metric in metrics), None)
+    if kind is None:
+        known = ", ".join(m for metrics in METRICS.values() for m in metrics)
+        raise ConfigError(
+            f"unknown metric {metric}", where="--metric", fix=f"choose one of {known}"
+        )
+    arm, _, model = reference.partition(":")
+    frame = read_predictions(predictions)
+    try:
+        verdict = decide(
+            frame,
+            task=kind,
+            metric=metric,
+            reference={"arm": arm, "model": model or None},
+            margin=margin,
+            alpha=alpha,
+            params=_read_params(params) if params is not None else None,
+            groups=groups,
+            seed=seed,
+            name=predictions.stem,
+            provenance=_provenance(predictions, seed),
+        ).to_dict()
+    except InputError as error:
+        raise _placed(error, predictions) from None
+    if out is not None:
+        _write(verdict, frame, out)
+    show(verdict, out)
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read a table of predictions; labels that look like numbers or gaps stay as written.
+
+    Raises:
+        DataError: the file is missing, of another kind, or cannot be parsed.
+    """
+    import pandas as pd
+
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
+        ".parquet": pd.read_parquet,
+        ".csv": _read_csv,
+        ".jsonl": _read_jsonl,
+    }
+    reader = readers.get(path.suffix.lower())
+    if not path.is_file():
+        raise DataError("there is no such file", where=str(path))
+    if reader is None:
+        raise DataError(
+            f"predictions cannot be read from a {path.suffix or 'file without an ending'}",
+            where=str(path),
+            fix="give a .parquet, .csv or .jsonl file",
+        )
+    try:
+        frame: pd.DataFrame = reader(path)
+    except InputError:
+        raise
+    except (OSError, ValueError, TypeError):
+        # `from None`: a parser's own message may quote a value.
+        raise DataError(f"cannot be read as {path.suffix[1:]}", where=str(path)) from None
+    return frame
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    # Without keep_default_na=False the labels "NA" and "None" would be missing values.
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    for column in ("train_size", "draw"):
+        if column in frame:
+            frame[column] = frame[column].where(frame[column].str.strip() != "", None)
+    return frame
+
+
+def _read_jsonl(path: Path) -> pd.DataFrame:
+    import json
+
+    import pandas as pd
+
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            raise DataError("is no JSON object", where=f"{path}:{number}")
+        # Spans may be given as lists; everywhere else they are JSON in a string.
+        rows.append({k: json.dumps(v) if isinstance(v, list) else v for k, v in row.items()})
+    return pd.DataFrame(rows, dtype=object)
+
+
+def _read_params(path: Path) -> dict[str, int]:
+    import json
+
+    fix = 'write {"MODEL": number of parameters}'
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise ConfigError("cannot be read", where=str(path)) from None
+    except ValueError:
+        raise ConfigError("is not JSON", where=str(path), fix=fix) from None
+    if not isinstance(found, dict):
+        raise ConfigError("is no JSON object", where=str(path), fix=fix)
+    for name, value in found.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 1:
+            raise ConfigError("is no number of parameters", where=f"{path}: {name}", fix=fix)
+    return {name: int(value) for name, value in found.items()}
+
+
+def _placed(error: InputError, path: Path) -> InputError:
+    """The error with the name of the file, or of the option, that it came from."""
+    where = error.where or ""
+    if where.startswith(("decide.", "task.", "reference")):
+        option = "--" + where.split(".")[-1].replace("kind", "task")
+        where = "--reference" if where.startswith("reference") else option
+    else:
+        where = f"{path}: {where}".removesuffix(": ") if where else str(path)
+    return type(error)(error.problem, where=where, fix=error.fix)
+
+
+def _provenance(path: Path, seed: int) -> dict[str, Any]:
+    import hashlib
+    import time
+    from importlib import metadata
+
+    return {
+        "predictions": path.name,
+        "predictions_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "seed": seed,
+        "versions": {
+            name: metadata.version(name) for name in ("medsweep", "numpy", "pandas", "scipy")
+        },
+        "decided": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _write(verdict: dict[str, Any], frame: pd.DataFrame, out: Path) -> None:
+    import json
+
+    from medsweep.report import write_report
+    from medsweep.stats.frame import COLUMNS, normalise
+
+    # Predictions are about patients: for this user only.
+    out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    table = normalise(frame)[list(COLUMNS)]
+    part = out / ".part"
+    table.to_parquet(part, index=False)
+    part.replace(out / "predictions.parquet")
+    part.write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
+    part.replace(out / "verdict.json")
+    write_report(verdict, table, out / "report.html")

@@ -1,0 +1,105 @@
+"""The report's sections, in order; how they are written down is another module's concern."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from medsweep.report import plots, sentences, tables, words
+from medsweep.report.blocks import Block, Bullets, Section, Text
+from medsweep.report.mistakes import ClassScore, confusion, label_scores, rows_of, span_scores
+
+# A larger matrix cannot be read; the table by class still can.
+MOST_CLASSES = 20
+
+
+def sections(
+    verdict: Mapping[str, Any],
+    predictions: pd.DataFrame | None,
+    trials: pd.DataFrame | None,
+    sweep: Mapping[str, Any] | None,
+) -> list[Section]:
+    """All sections for which there is something to show."""
+    found = [
+        _section("verdict", "Verdict", _verdict(verdict)),
+        _section("difference", "Difference against the margin", [plots.forest(verdict)]),
+        _section("curves", "Learning curves", [plots.curves(verdict)]),
+        _section(
+            "labels-needed",
+            "Labels needed",
+            [tables.labels_needed(verdict)] if verdict["curves"] else [],
+        ),
+        _section("size", "Model size against score", [plots.sizes(verdict)]),
+        _section("cells", "Candidates", [tables.cells(verdict)] if verdict["cells"] else []),
+        _section("budget", "Label budget", [tables.labels(verdict)] if verdict["cells"] else []),
+        _section("arms", "All arms", [tables.arms(verdict)]),
+        _section("mistakes", "Where the mistakes are", _mistakes(verdict, predictions)),
+        _section("search", "How the search went", _search(verdict, trials)),
+        _section(
+            "power",
+            "What the test set can decide",
+            [Text(_sentence(verdict["power"]["statement"])), *tables.power(verdict)],
+        ),
+        _section("methods", "Methods", [Text(t) for t in sentences.methods(verdict, sweep)]),
+        _section("limitations", "Limitations", [Bullets(sentences.limitations(verdict))]),
+        _section("provenance", "Provenance", [tables.provenance(verdict)]),
+    ]
+    return [s for s in found if s.blocks]
+
+
+def _section(name: str, title: str, blocks: list[Any]) -> Section:
+    return Section(name, title, [b for b in blocks if b is not None])
+
+
+def _verdict(verdict: Mapping[str, Any]) -> list[Block]:
+    notes = [str(n) for n in verdict.get("notes", [])]
+    named = verdict["smallest"] is not None or verdict["fewest_labels"] is not None
+    if named and verdict["reason"]:
+        notes.insert(0, verdict["reason"])
+    if verdict["power"]["enough"] is False:
+        notes.append(verdict["power"]["statement"])
+    blocks: list[Block] = [Text(sentences.headline(verdict), kind="headline")]
+    if notes:
+        blocks.append(Bullets([_sentence(n) for n in notes]))
+    return blocks
+
+
+def _mistakes(verdict: Mapping[str, Any], predictions: pd.DataFrame | None) -> list[Block]:
+    if predictions is None:
+        return []
+    reference = verdict["reference"]
+    systems = {
+        _title(s): rows_of(predictions, s)
+        for s in (plots.focus(verdict), reference)
+        if s is not None
+    }
+    systems = {name: rows for name, rows in systems.items() if len(rows)}
+    blocks: list[Block] = []
+    scores: dict[str, list[ClassScore]] = {}
+    for name, rows in systems.items():
+        if verdict["task"] == "classification":
+            found = confusion(rows)
+            scores[name] = label_scores(found)
+            if len(found.pred) <= MOST_CLASSES:
+                blocks.append(tables.matrix(found, name, rows["draw"].nunique()))
+        else:
+            scores[name] = span_scores(rows)
+    noun = "label" if verdict["task"] == "classification" else "type"
+    return [*blocks, tables.classes(scores, noun)] if any(scores.values()) else blocks
+
+
+def _title(system: Mapping[str, Any]) -> str:
+    size = f" n={system['train_size']}" if system["train_size"] else ""
+    return words.system_name(system["arm"], system["model"]) + size
+
+
+def _search(verdict: Mapping[str, Any], trials: pd.DataFrame | None) -> list[Any]:
+    if trials is None or trials.empty:
+        return []
+    return [*tables.trials(trials), plots.search(trials, verdict["metric"])]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."

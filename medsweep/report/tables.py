@@ -1,0 +1,290 @@
+"""The report's tables, as strings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from medsweep.report import words
+from medsweep.report.blocks import Table
+from medsweep.report.mistakes import ClassScore, Confusion
+from medsweep.report.words import Decision
+
+
+def cells(verdict: Mapping[str, Any]) -> Table:
+    """Every candidate cell and its decision."""
+    rows, marked = [], set()
+    for i, cell in enumerate(verdict["cells"]):
+        diff, lower, adjusted = words.bounded(cell)
+        kind = words.decision(cell)
+        rows.append(
+            [
+                cell["model"],
+                words.params(cell["params"]),
+                str(cell["train_size"]),
+                str(cell["draws"]),
+                f"{words.number(cell['score'])} [{words.interval(cell['ci'])}]",
+                words.signed(diff),
+                words.signed(lower),
+                words.p_value(adjusted),
+                kind.value,
+            ]
+        )
+        if kind is not Decision.NOT_SHOWN:
+            marked.add(i)
+    score = f"{words.metric_name(verdict['metric'])} [{words.share_level(verdict['alpha'])} CI]"
+    return Table(
+        [
+            "model",
+            "parameters",
+            "n",
+            "draws",
+            score,
+            "difference",
+            "lower bound",
+            "p adj.",
+            "result",
+        ],
+        rows,
+        f"Candidates. The lower bound is one-sided and must lie above −{verdict['margin']:g}; "
+        f"the result follows from the adjusted p (at most {verdict['alpha']:g}). With one draw, "
+        "difference, bound and p are those of the adapter.",
+        frozenset({0, 8}),
+        frozenset(marked),
+    )
+
+
+def arms(verdict: Mapping[str, Any]) -> Table:
+    """Every arm, the reference and the candidates included."""
+    reference = verdict["reference"]
+    own = (reference["arm"], reference["model"], reference["train_size"])
+    rows, marked = [], set()
+    for i, arm in enumerate(verdict["arms"]):
+        is_reference = (arm["arm"], arm["model"], arm["train_size"]) == own
+        if is_reference:
+            marked.add(i)
+        rows.append(
+            [
+                words.arm_name(arm["arm"]) + (" (reference)" if is_reference else ""),
+                arm["model"] or "–",
+                str(arm["train_size"] or "–"),
+                str(arm["draws"]),
+                f"{words.number(arm['score'])} [{words.interval(arm['ci'])}]",
+                "–" if is_reference else words.signed(arm["diff"]),
+                "–" if is_reference else words.signed(arm["diff_lower"]),
+                words.percent(arm["parse_failures"], 1),
+            ]
+        )
+    score = f"{words.metric_name(verdict['metric'])} [{words.share_level(verdict['alpha'])} CI]"
+    return Table(
+        ["arm", "model", "n", "draws", score, "difference", "lower bound", "unparsable"],
+        rows,
+        "All arms. Bounds here are not adjusted for the number of arms. Unparsable outputs count "
+        "as wrong.",
+        frozenset({0, 1}),
+        frozenset(marked),
+    )
+
+
+def matrix(found: Confusion, name: str, draws: int) -> Table:
+    """A confusion matrix, shaded by the share of a gold label's documents."""
+    share = found.counts / np.maximum(found.counts.sum(axis=1, keepdims=True), 1e-12)
+    return Table(
+        ["gold ↓ predicted →", *found.pred],
+        [
+            [label, *(f"{n:.4g}" for n in row)]
+            for label, row in zip(found.gold, found.counts, strict=True)
+        ],
+        f"Documents of {name} by gold and predicted label"
+        + (f", mean over {draws} draws." if draws > 1 else "."),
+        shades=[[0.0, *(float(s) for s in row)] for row in share],
+    )
+
+
+def classes(scores: Mapping[str, Sequence[ClassScore]], noun: str) -> Table:
+    """Precision, recall and F1 by class, for several systems side by side."""
+    names = sorted({s.name for found in scores.values() for s in found})
+    by_name = {system: {s.name: s for s in found} for system, found in scores.items()}
+    empty = {n: ClassScore(n, 0, 0.0, 0.0, 0.0) for n in names}
+    rows = []
+    for name in names:
+        found = [by_name[system].get(name, empty[name]) for system in scores]
+        row = [name, str(max(s.support for s in found))]
+        for s in found:
+            row += [words.number(s.precision, 2), words.number(s.recall, 2), words.number(s.f1, 2)]
+        rows.append(row)
+    heads = [f"{system} {part}" for system in scores for part in ("P", "R", "F1")]
+    return Table(
+        [noun, "in gold", *heads],
+        rows,
+        f"Precision (P), recall (R) and F1 by {noun}, over all draws.",
+    )
+
+
+def trials(table: pd.DataFrame) -> list[Table]:
+    """Trials by status, and the best of each cell."""
+    found = []
+    if {"phase", "status"} <= set(table.columns):
+        counts = pd.crosstab(table["phase"].astype(str), table["status"].astype(str))
+        found.append(
+            Table(
+                ["phase", *map(str, counts.columns)],
+                [
+                    [str(phase), *map(str, row)]
+                    for phase, row in zip(counts.index, counts.to_numpy().tolist(), strict=True)
+                ],
+                "Trials by how they ended; stopped trials were stopped early by the search.",
+            )
+        )
+    if {"phase", "model", "train_size", "score"} <= set(table.columns):
+        rows = table[table["phase"] == "search"].dropna(subset=["score"])
+        best = rows.loc[rows.groupby(["model", "train_size"])["score"].idxmax()]
+        columns = [
+            c for c in ("rank", "alpha", "learning_rate", "top_layers", "dropout") if c in best
+        ]
+        found.append(
+            Table(
+                ["model", "n", "trials", "best on dev", *(c.replace("_", " ") for c in columns)],
+                [
+                    [
+                        str(row["model"]),
+                        str(row["train_size"]),
+                        str(
+                            (
+                                (rows["model"] == row["model"])
+                                & (rows["train_size"] == row["train_size"])
+                            ).sum()
+                        ),
+                        words.number(float(row["score"])),
+                        *(_value(row[c], c) for c in columns),
+                    ]
+                    for row in best.to_dict("records")
+                ],
+                "The best trial of each cell on dev.",
+            )
+        )
+    return [t for t in found if t.rows]
+
+
+def labels(verdict: Mapping[str, Any]) -> Table:
+    """What each training size costs in labels."""
+    rows, marked = [], set()
+    sizes = sorted({(c["train_size"], c["labels_used"]) for c in verdict["cells"]})
+    for i, (size, used) in enumerate(sizes):
+        good = [
+            c["model"]
+            for c in verdict["cells"]
+            if c["train_size"] == size and words.decision(c) is not Decision.NOT_SHOWN
+        ]
+        if good:
+            marked.add(i)
+        rows.append([str(size), str(used - size), str(used), ", ".join(good) or "none"])
+    return Table(
+        ["training", "dev", "labels in all", "models that match"],
+        rows,
+        "Labelled documents. Choosing hyperparameters spends labels too, so dev counts.",
+        frozenset({3}),
+        frozenset(marked),
+    )
+
+
+def labels_needed(verdict: Mapping[str, Any]) -> Table:
+    """Training documents at which each fitted curve reaches reference − margin."""
+    rows = []
+    for curve in verdict["curves"]:
+        needed, sizes = curve["labels_needed"], curve["train_sizes"]
+        if needed is None:
+            rows.append([curve["model"], "–", "–", "–", curve["reason"] or ""])
+            continue
+        none = f"not reached by {sizes[-1]}"
+        low = none if needed["low"] is None else str(needed["low"])
+        high = none if needed["high"] is None else str(needed["high"])
+        rows.append(
+            [
+                curve["model"],
+                none if needed["estimate"] is None else str(needed["estimate"]),
+                low if low == high else f"{low} to {high}",
+                words.percent(needed["share_reached"]),
+                curve["reason"] or "",
+            ]
+        )
+    return Table(
+        [
+            "model",
+            "training documents",
+            f"{words.share_level(verdict['alpha'])} interval",
+            "curves that reach it",
+            "note",
+        ],
+        rows,
+        "Where the curve reaches the reference's score less the margin, within the sizes run. An "
+        "estimate, not a decision. A number equal to the smallest size means that size or less.",
+        frozenset({0, 4}),
+    )
+
+
+def power(verdict: Mapping[str, Any]) -> list[Table]:
+    """Documents needed by discordance, and the power seen in each cell."""
+    found = verdict["power"]
+    planned = Table(
+        ["discordance", "documents needed for 80 %", f"power with {found['documents']}"],
+        [
+            [words.percent(float(d)), str(n), words.percent(found["power"][d])]
+            for d, n in found["required"].items()
+        ],
+        f"For margin {verdict['margin']:g} and one-sided alpha {verdict['alpha']:g}, if there is "
+        "no true difference. Discordance: share of documents that exactly one of two systems has "
+        "right.",
+        frozenset(),
+    )
+    seen = Table(
+        ["model", "n", "standard error", "power", "documents for 80 %"],
+        [
+            [
+                c["model"],
+                str(c["train_size"]),
+                words.number(c["standard_error"]),
+                words.percent(c["power"]),
+                "more draws needed"
+                if c["documents_needed"] is None
+                else str(c["documents_needed"]),
+            ]
+            for c in found["cells"]
+        ],
+        "As seen: the standard error of each cell's difference, and the chance of a match if the "
+        "true difference were 0, before correction for the number of cells.",
+    )
+    return [t for t in (planned, seen) if t.rows]
+
+
+def provenance(verdict: Mapping[str, Any]) -> Table:
+    """Where the numbers come from."""
+    return Table(
+        ["item", "value"],
+        [
+            *_flat("", verdict["provenance"]),
+            ["margin, alpha", f"{verdict['margin']:g}, {verdict['alpha']:g}"],
+        ],
+        "Enough to do it again.",
+        frozenset({0, 1}),
+    )
+
+
+def _flat(prefix: str, values: Mapping[str, Any]) -> list[list[str]]:
+    rows = []
+    for key, value in values.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += _flat(f"{prefix}{key}: ", value)
+        else:
+            rows.append([name, "–" if value is None else str(value)])
+    return rows
+
+
+def _value(value: Any, column: str) -> str:
+    if value is None or pd.isna(value):
+        return "all" if column == "top_layers" else "–"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
