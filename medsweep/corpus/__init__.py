@@ -1,5 +1,26 @@
 """Documents: readers, splits, the ladder of training sizes, and synthetic samples."""
 
 from medsweep.corpus._base import Columns, Document, Reader, Span
+from medsweep.corpus.duplicates import Deduplication, check_labels, deduplicate
+from medsweep.corpus.ladder import Ladder, build_ladder
+from medsweep.corpus.read import read_documents, scan
+from medsweep.corpus.splits import folds, hold_out, leaking_groups
+from medsweep.corpus.write import write_jsonl
 
-__all__ = ["Columns", "Document", "Reader", "Span"]
+__all__ = [
+    "Columns",
+    "Deduplication",
+    "Document",
+    "Ladder",
+    "Reader",
+    "Span",
+    "build_ladder",
+    "check_labels",
+    "deduplicate",
+    "folds",
+    "hold_out",
+    "leaking_groups",
+    "read_documents",
+    "scan",
+    "write_jsonl",
+]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
+
+Kind = Literal["classification", "ner"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,7 +65,8 @@ class Reader(Protocol):
     """A corpus format: one file of ``medsweep.corpus.readers`` each.
 
     ``name`` is what the sweep file's ``format`` says, ``suffixes`` are the file endings from
-    which the format is inferred (lower case, with dot; ambiguous ones are left out).
+    which the format is inferred (lower case, with dot). ``shared_suffixes`` are endings that
+    other formats have too: in a folder such files are read where the format is named.
 
     ``read`` streams documents and raises :class:`~medsweep.errors.DataError` with file and
     line for anything it cannot read. It never returns a document whose spans fall outside
@@ -72,6 +75,7 @@ class Reader(Protocol):
 
     name: str
     suffixes: tuple[str, ...]
+    shared_suffixes: tuple[str, ...]
 
     def read(self, path: Path, columns: Columns) -> Iterator[Document]:
         """Stream the documents of ``path`` (a file, or for some formats a folder)."""

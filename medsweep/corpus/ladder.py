@@ -1,0 +1,123 @@
+"""Nested, stratified training subsets of growing size."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from medsweep.corpus._base import Document, Kind
+from medsweep.corpus.strata import allocate, strata_of
+from medsweep.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Training subsets by draw and size.
+
+    Attributes:
+        sizes: the rungs, ascending.
+        orders: for each draw, the documents in the order in which the rungs take them.
+    """
+
+    sizes: tuple[int, ...]
+    orders: tuple[tuple[Document, ...], ...] = field(repr=False)
+
+    def subset(self, draw: int, size: int) -> list[Document]:
+        """The documents of a rung; within a draw, each rung holds the one before."""
+        if size not in self.sizes:
+            raise ValueError(f"{size} is no rung of {self.sizes}")
+        return list(self.orders[draw][:size])
+
+
+def build_ladder(
+    documents: Sequence[Document],
+    sizes: Sequence[int],
+    draws: int,
+    *,
+    kind: Kind,
+    seed: int,
+    labels: Sequence[str] = (),
+) -> Ladder:
+    """Draw the ladder.
+
+    In every rung the classes (for NER see :func:`~medsweep.corpus.strata.strata_of`) are within
+    one document of their share, and each has a document where the rung has room for all.
+
+    Args:
+        documents: what may be trained on.
+        sizes: the rungs' sizes, in any order.
+        draws: how many ladders; a draw depends on ``seed`` and its own number only.
+        kind: the task.
+        seed: of all draws.
+        labels: classes that must be among the documents.
+
+    Raises:
+        DataError: a size exceeds what there is, or leaves a class without a document.
+    """
+    import numpy as np
+
+    rungs = tuple(sorted(set(sizes)))
+    documents = sorted(documents, key=lambda d: d.id)
+    strata = strata_of(documents, kind)
+    available = Counter(strata)
+    _check_sizes(rungs, len(documents))
+    if kind == "classification":
+        _check_classes(rungs, available, labels)
+    elif not any(d.spans for d in documents):
+        raise DataError("no training document has an entity", fix="add documents with entities")
+
+    counts = [dict[str, int]()]
+    for size in rungs:
+        counts.append(allocate(available, size, start=counts[-1]))
+    orders = []
+    for draw in range(draws):
+        rng = np.random.default_rng([seed, draw])
+        pools: dict[str, list[Document]] = {name: [] for name in sorted(available)}
+        for i in rng.permutation(len(documents)):
+            pools[strata[i]].append(documents[i])
+        order: list[Document] = []
+        for before, after in itertools.pairwise(counts):
+            step = [d for c, p in pools.items() for d in p[before.get(c, 0) : after[c]]]
+            order += [step[i] for i in rng.permutation(len(step))]
+        orders.append(tuple(order))
+    return Ladder(rungs, tuple(orders))
+
+
+def _check_sizes(rungs: tuple[int, ...], count: int) -> None:
+    if not rungs or rungs[0] < 1:
+        raise DataError(
+            "a training size is below 1", where="train_sizes", fix="name sizes of 1 and more"
+        )
+    if rungs[-1] > count:
+        raise DataError(
+            f"a training size of {rungs[-1]}, but only {count} documents are left for training "
+            "after dev and test",
+            where="train_sizes",
+            fix=f"go no higher than {count}, or write all",
+        )
+
+
+def _check_classes(rungs: tuple[int, ...], available: Counter[str], labels: Sequence[str]) -> None:
+    if absent := sorted(set(labels) - set(available)):
+        raise DataError(
+            f"no training document has the label {absent[0]!r}"
+            + (f", nor {len(absent) - 1} others" if len(absent) > 1 else ""),
+            where="data.train",
+            fix="add documents of it, or join it with another label",
+        )
+    if len(available) < 2:
+        raise DataError(
+            "all training documents have the same label",
+            where="data.train",
+            fix="add documents of another label",
+        )
+    if rungs[0] < len(available):
+        rare = min(available, key=lambda c: (available[c], c))
+        raise DataError(
+            f"a training size of {rungs[0]} leaves classes such as {rare!r} without a document: "
+            f"there are {len(available)} classes",
+            where="train_sizes",
+            fix=f"start at {len(available)} or more, or join classes",
+        )

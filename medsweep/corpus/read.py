@@ -1,0 +1,164 @@
+"""Documents from a file or folder, checked as a whole."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from medsweep.corpus._base import Columns, Document, Kind, Reader
+from medsweep.corpus.readers import infer, known, reader_named
+from medsweep.errors import DataError
+
+
+def read_documents(
+    path: Path | str,
+    *,
+    kind: Kind,
+    format: str | None = None,
+    columns: Columns | None = None,
+    layer: str | None = None,
+    unlabelled: bool = False,
+) -> list[Document]:
+    """The documents of a file or folder, each with the gold of its task.
+
+    Args:
+        path: a file, or a folder whose files of one format are read in order of their names.
+        kind: the task; says which gold a document must have.
+        format: name of the format; inferred where None.
+        columns: names of columns or keys, where they differ from medsweep's.
+        layer: annotation layer, for formats that have layers.
+        unlabelled: accept documents without gold, as for prediction.
+
+    Raises:
+        DataError: anything that is wrong, with its place and never with text.
+    """
+    documents = list(scan(path, format=format, columns=columns, layer=layer))
+    if not unlabelled:
+        _check_gold(documents, kind)
+    return documents
+
+
+def scan(
+    path: Path | str,
+    *,
+    format: str | None = None,
+    columns: Columns | None = None,
+    layer: str | None = None,
+) -> Iterator[Document]:
+    """Stream documents, checked but for their gold; see :func:`read_documents`."""
+    path, columns = Path(path), columns or Columns()
+    try:
+        reader, files = resolve_files(path, format, columns)
+        if layer is not None:
+            raise DataError(
+                f"format {reader.name} has no layers", where=str(path), fix="leave layer out"
+            )
+        yield from _checked(
+            itertools.chain.from_iterable(reader.read(f, columns) for f in files), path
+        )
+    except OSError as error:
+        # The file that failed may be one of a folder's; its name is in the error.
+        raise DataError(
+            f"cannot be read: {error.strerror or type(error).__name__}",
+            where=str(error.filename or path),
+        ) from None
+
+
+def resolve_files(
+    path: Path, format: str | None, columns: Columns
+) -> tuple[Reader, tuple[Path, ...]]:
+    """The reader for a file or folder, and the files that it is to read."""
+    named = reader_named(format) if format is not None else None
+    if not path.exists():
+        raise DataError("no such file or folder", where=str(path))
+    if path.is_dir():
+        return _files_in(path, named, columns)
+    reader = named or infer(path, columns)
+    if reader is None:
+        raise DataError(
+            "the format cannot be told from the file",
+            where=str(path),
+            fix=f"name it with format: one of {known()}",
+        )
+    return reader, (path,)
+
+
+def _files_in(
+    folder: Path, named: Reader | None, columns: Columns
+) -> tuple[Reader, tuple[Path, ...]]:
+    """Files of one format; what else lies in a folder (a licence, a README) is passed over."""
+    files = sorted(f for f in folder.rglob("*") if f.is_file() and not _hidden(f, folder))
+    readers = {f: _reader_of(f, named, columns) for f in files}
+    found = {r.name: r for r in readers.values() if r is not None}
+    if not found:
+        raise DataError(
+            f"no file of {'format ' + named.name if named else 'a known format'} in the folder",
+            where=str(folder),
+            fix="name a file, and its format" if named else f"name the format: one of {known()}",
+        )
+    if len(found) > 1:
+        raise DataError(
+            f"files of several formats ({', '.join(sorted(found))}) in the folder",
+            where=str(folder),
+            fix="name one of them with format",
+        )
+    (reader,) = found.values()
+    return reader, tuple(f for f, r in readers.items() if r is reader)
+
+
+def _reader_of(file: Path, named: Reader | None, columns: Columns) -> Reader | None:
+    """The reader of one file among others; None where it is to be passed over."""
+    try:
+        inferred = infer(file, columns)
+    except DataError:
+        inferred = None  # a broken file of a shared ending; its reader says so if it is named
+    if named is None or inferred is named:
+        return inferred
+    shared = inferred is None and file.suffix.lower() in named.shared_suffixes
+    return named if shared else None
+
+
+def _hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+def _checked(documents: Iterable[Document], path: Path) -> Iterator[Document]:
+    places: dict[str, str] = {}
+    for document in documents:
+        _check_text(document)
+        if document.id in places:
+            raise DataError(
+                f"id {document.id!r} is taken by {places[document.id]}",
+                where=document.source,
+                fix="give every document its own id",
+            )
+        places[document.id] = document.source
+        yield document
+    if not places:
+        raise DataError("no document in it", where=str(path), fix="check the path and the format")
+
+
+def _check_text(document: Document) -> None:
+    if not document.text.strip():
+        raise DataError(
+            "the text is empty", where=document.source, fix="take the document out or mend it"
+        )
+    if any("\ud800" <= c <= "\udfff" for c in document.text):
+        raise DataError(
+            "the text holds half of a surrogate pair, which no tokenizer reads",
+            where=document.source,
+            fix="write the text as UTF-8 instead of \\u escapes",
+        )
+
+
+def _check_gold(documents: list[Document], kind: Kind) -> None:
+    part = {"classification": "label", "ner": "entities"}[kind]
+    missing = [d for d in documents if (d.label if part == "label" else d.spans) is None]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(documents)} documents have no {part}, this one first",
+            where=missing[0].source,
+            fix=f"name the {part}'s column under columns, or the file that holds them, "
+            "or take those documents out",
+        )

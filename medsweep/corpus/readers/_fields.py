@@ -1,0 +1,136 @@
+"""Parts of a document as tables and JSON hold them, checked one by one."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from typing import Any
+
+from medsweep.corpus._base import Document, Span
+from medsweep.errors import DataError
+
+# A name longer than this is a text in the wrong column, and names are shown where texts are not.
+LONGEST_NAME = 100
+
+
+def parse_json(raw: str, where: str) -> Any:
+    """The value of ``raw``, an object's keys unique."""
+    try:
+        return json.loads(raw, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        problem = f"not JSON (column {error.colno})"
+    except _RepeatedKeyError:
+        problem = "an object has a key twice"
+    except RecursionError:
+        problem = "JSON nested too deep"
+    except ValueError:
+        problem = "JSON with a number out of range"
+    raise DataError(problem, where=where, fix="mend this line") from None
+
+
+class _RepeatedKeyError(Exception):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise _RepeatedKeyError
+    return made
+
+
+def make_document(
+    *, id: object, text: object, label: object, entities: object, group: object, where: str
+) -> Document:
+    """A document of raw values; ``id`` may not be None.
+
+    Raises:
+        DataError: a part has the wrong form or a span lies outside the text.
+    """
+    if not isinstance(text, str):
+        problem = "the document has no text" if text is None else "the text is not a string"
+        raise DataError(problem, where=where, fix="name the text's column under columns")
+    name = as_name(id, "id", where)
+    if name is None:
+        raise DataError("the id is empty", where=where, fix="give the document an id")
+    return Document(
+        id=name,
+        text=text,
+        label=as_name(label, "label", where),
+        spans=None if entities is None else parse_entities(entities, text, where),
+        group=as_name(group, "group", where),
+        source=where,
+    )
+
+
+def as_name(value: object, part: str, where: str) -> str | None:
+    """A label, an id, a group or a type: a short line of text; None where empty."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise DataError(f"the {part} is neither a string nor a whole number", where=where)
+    value = value.strip()
+    if len(value) > LONGEST_NAME or not value.isprintable():
+        raise DataError(
+            f"the {part} has {len(value)} characters or a line break in it",
+            where=where,
+            fix=f"name the column of the {part} under columns",
+        )
+    return value or None
+
+
+def parse_entities(value: object, text: str, where: str) -> tuple[Span, ...]:
+    """Spans of a list of ``{"start","end","type"}`` or ``{"spans":[[s,e],…],"type"}``."""
+    if not isinstance(value, list):
+        raise DataError("entities is not a list", where=where)
+    return tuple(sorted({_span(v, text, f"{where}: entity {n}") for n, v in enumerate(value, 1)}))
+
+
+def _span(value: object, text: str, where: str) -> Span:
+    if not isinstance(value, dict):
+        raise DataError("not an object", where=where, fix='write {"start", "end", "type"}')
+    type_ = as_name(value.get("type"), "type", where)
+    if type_ is None:
+        raise DataError("no type", where=where, fix='write {"start", "end", "type"}')
+    pieces = value.get("spans")
+    if pieces is None:
+        pieces = [[value.get("start"), value.get("end")]]
+    if not isinstance(pieces, list) or not pieces:
+        raise DataError("spans is not a list of [start, end]", where=where)
+    fragments = tuple(_fragment(p, len(text), where) for p in pieces)
+    if any(a[1] > b[0] for a, b in itertools.pairwise(fragments)):
+        raise DataError("fragments overlap or are out of order", where=where)
+    hull = fragments[0][0], fragments[-1][1]
+    return Span(*hull, type_, fragments if len(fragments) > 1 else ())
+
+
+def _fragment(value: object, length: int, where: str) -> tuple[int, int]:
+    if not (isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)):
+        raise DataError("start and end are not whole numbers", where=where)
+    start, end = value
+    if not 0 <= start < end <= length:
+        raise DataError(
+            f"start {start} and end {end} do not lie in a text of {length} characters",
+            where=where,
+            fix="count code points from 0, the end behind the last one",
+        )
+    return start, end
+
+
+def dump_entities(spans: tuple[Span, ...]) -> list[dict[str, Any]]:
+    """What :func:`parse_entities` reads."""
+    return [
+        {"spans": [list(f) for f in s.fragments], "type": s.type}
+        if s.fragments
+        else {"start": s.start, "end": s.end, "type": s.type}
+        for s in spans
+    ]
+
+
+def shown(names: list[str]) -> str:
+    """Column names for a message; cells of a file without header may be text and are left out."""
+    known = [n for n in names if re.fullmatch(r"[^\W\d][\w.-]{0,39}", n)]
+    return f"{len(names)} columns" + (f": {', '.join(known[:20])}" if known == names else "")

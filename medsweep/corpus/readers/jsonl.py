@@ -1,0 +1,45 @@
+"""JSON lines: one document an object, one object a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from medsweep.corpus._base import Columns, Document
+from medsweep.corpus.readers._fields import make_document, parse_json
+from medsweep.corpus.readers._lines import numbered_lines
+from medsweep.errors import DataError
+
+
+class Jsonl:
+    """``{"id","text","label"}`` or ``{"id","text","entities":[…]}``, optional ``"group"``."""
+
+    name = "jsonl"
+    suffixes = (".jsonl", ".ndjson")
+    shared_suffixes = ()
+
+    def read(self, path: Path, columns: Columns) -> Iterator[Document]:
+        """Stream the documents of a file."""
+        count = 0
+        for number, line in numbered_lines(path):
+            if not line.strip():
+                continue
+            where, count = f"{path.name}:{number}", count + 1
+            row = parse_json(line, where)
+            if not isinstance(row, dict):
+                raise DataError("not a JSON object", where=where, fix="write one object a line")
+            if columns.text not in row:
+                raise DataError(
+                    f"the document has no {columns.text!r}",
+                    where=where,
+                    fix="add it, or name the text's key under columns",
+                )
+            id_ = row.get(columns.id)
+            yield make_document(
+                id=f"{path.stem}-{count}" if id_ is None else id_,
+                text=row[columns.text],
+                label=row.get(columns.label),
+                entities=row.get(columns.entities),
+                group=row.get(columns.group),
+                where=where,
+            )

