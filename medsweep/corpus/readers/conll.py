@@ -44,8 +44,8 @@ class Conll:
     """
 
     name = "conll"
-    suffixes = (".conll", ".iob", ".iob2", ".bio", ".bioes")
-    shared_suffixes = (".tsv",)
+    suffixes: tuple[str, ...] = (".conll", ".iob", ".iob2", ".bio", ".bioes")
+    shared_suffixes: tuple[str, ...] = (".tsv",)
 
     def read(self, path: Path, columns: Columns) -> Iterator[Document]:
         """Stream the documents of a file."""

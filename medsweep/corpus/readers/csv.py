@@ -20,8 +20,8 @@ class Csv:
     """The columns of JSONL; ``entities`` holds its JSON list. An empty cell is a missing value."""
 
     name = "csv"
-    suffixes = (".csv",)
-    shared_suffixes = (".tsv",)  # also how CoNLL files are called: see `infer`
+    suffixes: tuple[str, ...] = (".csv",)
+    shared_suffixes: tuple[str, ...] = (".tsv",)  # also how CoNLL files are called: see `infer`
 
     def read(self, path: Path, columns: Columns) -> Iterator[Document]:
         """Stream the documents of a file."""

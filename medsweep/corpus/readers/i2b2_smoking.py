@@ -30,8 +30,8 @@ class I2b2Smoking:
     """
 
     name = "i2b2-smoking"
-    suffixes = ()
-    shared_suffixes = (".xml", ".zip")  # hold other formats too: see `infer`
+    suffixes: tuple[str, ...] = ()
+    shared_suffixes: tuple[str, ...] = (".xml", ".zip")  # hold other formats too: see `infer`
 
     def read(self, path: Path, columns: Columns) -> Iterator[Document]:
         """Stream the documents of an XML file, or of every XML file in a zip."""

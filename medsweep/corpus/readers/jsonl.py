@@ -15,8 +15,8 @@ class Jsonl:
     """``{"id","text","label"}`` or ``{"id","text","entities":[…]}``, optional ``"group"``."""
 
     name = "jsonl"
-    suffixes = (".jsonl", ".ndjson")
-    shared_suffixes = ()
+    suffixes: tuple[str, ...] = (".jsonl", ".ndjson")
+    shared_suffixes: tuple[str, ...] = ()
 
     def read(self, path: Path, columns: Columns) -> Iterator[Document]:
         """Stream the documents of a file."""

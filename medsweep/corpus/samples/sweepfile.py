@@ -137,7 +137,7 @@ def sweep_text(
         candidate=CANDIDATE,
         reference=REFERENCE,
         reference_trials=min(2, trials),
-        arms=", ".join(baselines if kind == "classification" else ["majority"]),
+        arms=", ".join(baselines),
         sizes_why=(
             f"Numbers of labelled documents to try, out of {amount}; each set holds the one before."
         ),
