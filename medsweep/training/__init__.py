@@ -30,11 +30,13 @@ def __getattr__(name: str) -> Any:
 def make_engine(
     kind: Literal["shared", "solo"], base: Base, task: Task, *, scratch: Path | None = None
 ) -> Engine:
-    """The engine that a sweep file asks for."""
+    """The engine that a sweep file asks for; a base that does not pack gets the solo one."""
     if kind == "shared":
+        from medsweep.training.packed import packs
         from medsweep.training.shared import SharedEngine
 
-        return SharedEngine(base, task, scratch=scratch)
+        if packs(base):
+            return SharedEngine(base, task, scratch=scratch)
     from medsweep.training.solo import SoloEngine
 
     return SoloEngine(base, task, scratch=scratch)

@@ -1,0 +1,154 @@
+"""One pass of a base over rows of several adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from medsweep.models.load import Base
+from medsweep.training.batches import by_length
+from medsweep.training.encode import Window
+from medsweep.training.lora_layers import Adapter, Segment, adapted
+from medsweep.training.precision import autocast
+from medsweep.training.prefix import PrefixCache, entering_at, pad, stack_hidden
+
+_NOTHING = np.zeros(0, np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One window as one adapter is to see it.
+
+    Attributes:
+        adapter: whose row it is.
+        entry: the layer at which it enters; what lies below is frozen. 0 runs all layers.
+        window: the tokens.
+        noise: for dropout; None where nothing is dropped.
+    """
+
+    adapter: Adapter
+    entry: int
+    window: Window
+    noise: torch.Generator | None = None
+
+
+def passes(rows: Sequence[Row], token_budget: int) -> list[list[int]]:
+    """Indices of ``rows`` in batches that can go through the base together.
+
+    Rows of a batch enter at the same layer, are of like length, and stand by adapter.
+    """
+    seats: dict[int, int] = {}
+    for row in rows:
+        seats.setdefault(id(row.adapter), len(seats))
+    batches = []
+    for entry in sorted({r.entry for r in rows}):
+        mine = [i for i, r in enumerate(rows) if r.entry == entry]
+        for batch in by_length([rows[i].window for i in mine], token_budget):
+            batches.append(
+                sorted((mine[b] for b in batch), key=lambda i: seats[id(rows[i].adapter)])
+            )
+    return batches
+
+
+class PackedModel:
+    """A frozen base, run over rows of many adapters at once.
+
+    Args:
+        base: the frozen model.
+        cache: what is known of the layers below the adapted ones.
+
+    Attributes:
+        dtype: of the base.
+    """
+
+    def __init__(self, base: Base, cache: PrefixCache) -> None:
+        self._base, self._cache = base, cache
+        self.dtype = next(base.model.parameters()).dtype
+
+    def logits(self, rows: Sequence[Row], *, exact: bool = False) -> Tensor:
+        """(rows, classes) or (rows, longest, tags), of one batch, in fp32 or better.
+
+        ``exact`` computes as plain PEFT does, in the base's own precision.
+        """
+        base, windows, entry = self._base, [r.window for r in rows], rows[0].entry
+        hidden = self._cache.hidden(windows, entry) if entry else []
+        half = self.dtype in (torch.bfloat16, torch.float16)
+        with ExitStack() as context:
+            context.enter_context(adapted(base.model, segments(rows)))
+            if entry:
+                states = stack_hidden(hidden, base.device).to(self.dtype)
+                context.enter_context(entering_at(base.model, base.targets.stack, entry, states))
+            context.enter_context(autocast(base.device, half if exact else None))
+            found: Tensor = base.model(**pad(windows, base)).logits
+        return found if found.dtype == torch.float64 else found.float()
+
+    @torch.no_grad()
+    def predict(
+        self, rows: Sequence[Row], token_budget: int, *, exact: bool = False
+    ) -> list[NDArray[np.float32]]:
+        """Logits of each row, in order, without padding."""
+        found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(rows)
+        for batch in passes(rows, token_budget):
+            logits = self.logits([rows[i] for i in batch], exact=exact)
+            for i, own in zip(batch, logits.float().cpu().numpy(), strict=True):
+                found[i] = own if own.ndim == 1 else own[: len(rows[i].window.ids)]
+        return found
+
+
+def segments(rows: Sequence[Row]) -> list[Segment]:
+    """Runs of rows of the same adapter."""
+    found: list[Segment] = []
+    for _, run in groupby(rows, key=lambda r: id(r.adapter)):
+        own = list(run)
+        start = found[-1].stop if found else 0
+        noise = tuple(r.noise for r in own if r.noise is not None)
+        lengths = [len(r.window.ids) for r in own]
+        found.append(Segment(own[0].adapter, start, start + len(own), lengths, noise))
+    return found
+
+
+@torch.no_grad()
+def packs(base: Base) -> bool:
+    """Whether rows stay apart in every module that an adapter changes.
+
+    Tried rather than looked up: mixtures of experts and models that remove padding hand their
+    layers a list of tokens in which nobody can tell whose is whose.
+    """
+    lengths = (3, 5)
+    windows = [Window(0, (1,) * n, _NOTHING, _NOTHING, None, bytes([n])) for n in lengths]
+    seen: list[bool] = []
+
+    def look(_module: nn.Module, args: tuple[Any, ...], out: Any, least: int) -> None:
+        apart = [isinstance(t, Tensor) and t.ndim >= least for t in (*args[:1], out)]
+        seen.append(len(apart) == 2 and all(apart) and len(args[0]) == len(out) == len(lengths))
+
+    places = [(n, 3) for n in adaptable(base)] + [(n, 2) for n in head_modules(base)]
+    with ExitStack() as context:
+        for name, least in places:
+            module = base.model.get_submodule(name)
+            context.callback(module.register_forward_hook(partial(look, least=least)).remove)
+        with autocast(base.device):
+            base.model(**pad(windows, base))
+    return len(seen) >= len(places) and all(seen)
+
+
+def adaptable(base: Base) -> list[str]:
+    """Dotted names of the linear layers that an adapter may change."""
+    stack, linears = base.targets.stack, base.targets.linears
+    names = (f"{stack}.{i}.{n}" for i in range(base.targets.layers) for n in linears)
+    known = dict(base.model.named_modules())
+    return [n for n in names if n in known]
+
+
+def head_modules(base: Base) -> list[str]:
+    """Dotted names of the modules that are trained in full, as PEFT finds them."""
+    return [n for n, _ in base.model.named_modules() if base.heads and n.endswith(base.heads)]

@@ -1,0 +1,268 @@
+"""Many adapters on one frozen base, trained by one forward and one backward pass a step."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from medsweep.corpus import Document
+from medsweep.models.load import Base, head_labels
+from medsweep.tasks import Task
+from medsweep.training._base import Evaluation, Prediction, Recipe, TrialError
+from medsweep.training.adapter import fresh_adapter, load_tensors, save_adapter, trainable
+from medsweep.training.encode import Encoder, Window
+from medsweep.training.forward import batch_loss, targets_in, token_budget
+from medsweep.training.lora_layers import Adapter, adapter_of
+from medsweep.training.meeting import Meeting
+from medsweep.training.optim import set_rate, share_of_rate
+from medsweep.training.packed import PackedModel, Row, passes, segments
+from medsweep.training.prefix import PrefixCache
+from medsweep.training.slots import Slot, close_evaluation, open_slot, pack_state, unpack_state
+
+# Below this a pass is not worth its overhead: what then does not fit, does not fit.
+SMALLEST_BUDGET = 128
+
+Outcome = TypeVar("Outcome")
+
+
+@dataclass(slots=True, eq=False)
+class _Trial:
+    """A slot, its adapter, and what it has done since its last evaluation."""
+
+    slot: Slot
+    adapter: Adapter
+    stop: int = 0
+    losses: list[float] = field(default_factory=list)
+
+    def rows(self, windows: Iterable[Window], *, noisy: bool = False) -> list[Row]:
+        mine = self.slot
+        return [
+            Row(self.adapter, mine.layer, w, self._noise(i) if noisy else None)
+            for i, w in enumerate(windows)
+        ]
+
+    def _noise(self, row: int) -> torch.Generator | None:
+        """Named by seed, step and row alone, so that it does not matter who else is there."""
+        if not self.adapter.dropout:
+            return None
+        key = np.random.SeedSequence((self.slot.recipe.seed, self.slot.progress.step, row))
+        return torch.Generator().manual_seed(int(key.generate_state(1, np.uint64)[0] >> 1))
+
+
+class SharedEngine:
+    """Steps all slots that wait in :meth:`advance` together; each learns as if alone.
+
+    A step's loss is the sum over slots of each slot's own mean, so no slot's gradient knows of
+    another. Optimiser, schedule, clipping, shuffling and dropout are each slot's own.
+
+    Methods may be called from several threads. What a slot computes in is in its ``seconds`` by
+    its share of the rows' tokens.
+
+    Args:
+        base: never changed.
+        task: what is learnt.
+        scratch: where hidden states are spilled; None keeps them in memory only.
+    """
+
+    def __init__(self, base: Base, task: Task, *, scratch: Path | None = None) -> None:
+        self._base, self._task = base, task
+        self._encoder = Encoder(base.tokenizer, task, head_labels(task), base.longest)
+        self._model = PackedModel(base, PrefixCache(base, scratch))
+        self._budget = token_budget(base.device)
+        self._trials: dict[str, _Trial] = {}
+        self._meeting: Meeting[Evaluation] = Meeting(self._step, lambda: len(self._trials))
+
+    def attach(
+        self,
+        slot: str,
+        recipe: Recipe,
+        train: Sequence[Document],
+        dev: Sequence[Document],
+        state: bytes | None = None,
+    ) -> None:
+        """Open a slot, fresh or from what :meth:`state` gave."""
+        with self._meeting.between_steps():
+            peft = fresh_adapter(self._base, self._task, recipe)
+            tensors = trainable(peft)
+            for tensor in tensors.values():
+                # A base in double precision is adapted in it too.
+                tensor.data = tensor.data.to(torch.promote_types(tensor.dtype, self._model.dtype))
+            opened = open_slot(self._base, self._task, self._encoder, recipe, train, dev, tensors)
+            if state is not None:
+                unpack_state(opened, state)
+            self._trials[slot] = _Trial(opened, adapter_of(peft, recipe.dropout))
+
+    def advance(self, slot: str) -> Evaluation:
+        """Train to the next evaluation, score dev, and return that point."""
+        with self._meeting.between_steps():
+            trial = self._trials[slot]
+            trial.stop = trial.slot.next_stop()
+        return self._meeting.join(slot)
+
+    def state(self, slot: str) -> bytes:
+        """Everything needed to go on elsewhere."""
+        with self._meeting.between_steps():
+            return pack_state(self._trials[slot].slot)
+
+    def predict(self, slot: str, documents: Sequence[Document]) -> list[Prediction]:
+        """Predict with the best adapter so far, in the order of ``documents``."""
+        with self._meeting.between_steps():
+            trial = self._trials[slot]
+            mine = trial.slot
+            windows = self._encoder.encode(documents, mine.recipe.max_length)
+            now = {n: t.detach().clone() for n, t in mine.parameters.items()}
+            rows = [Row(trial.adapter, 0, w) for w in windows]
+            try:
+                load_tensors(mine.parameters, mine.best or now)
+                logits = self._model.predict(rows, self._budget, exact=True)
+            finally:
+                load_tensors(mine.parameters, now)
+            return self._encoder.decode(documents, windows, logits)
+
+    def save(self, slot: str, folder: Path) -> None:
+        """Write the best adapter so far as a plain PEFT folder."""
+        with self._meeting.between_steps():
+            mine = self._trials[slot].slot
+            best = mine.best or mine.parameters
+            save_adapter(self._base, self._task, mine.recipe, best, folder)
+
+    def detach(self, slot: str) -> None:
+        """Forget a slot; unknown slots are ignored."""
+        with self._meeting.between_steps():
+            self._trials.pop(slot, None)
+            self._meeting.leave(slot, TrialError("the trial was detached"))
+
+    def _step(self, names: Sequence[str]) -> dict[str, Evaluation | Exception]:
+        """One optimiser step of each slot, and the evaluation of those that have come to it."""
+        trials = {n: self._trials[n] for n in names}
+        ended: dict[str, Evaluation | Exception] = {}
+        ended |= self._train({n: t for n, t in trials.items() if t.slot.progress.step < t.stop})
+        due = {n: t for n, t in trials.items() if n not in ended and t.slot.progress.step >= t.stop}
+        return ended | self._evaluate(due)
+
+    def _train(self, trials: Mapping[str, _Trial]) -> dict[str, Exception]:
+        """One optimiser step of each; gives the errors of those that cannot go on."""
+        if not trials:
+            return {}
+        began = time.perf_counter()
+        batches = {n: t.slot.next_batch() for n, t in trials.items()}
+        try:
+            losses = self._gradients(trials, batches)
+        except Exception as error:  # whatever one slot's rows raise must not end the others
+            for trial in trials.values():
+                trial.slot.optimizer.zero_grad(set_to_none=True)
+            if self._smaller(error):
+                return self._train(trials)
+            return _apart(self._train, trials, error)
+        failed: dict[str, Exception] = {}
+        for name, trial in trials.items():
+            if not math.isfinite(losses[name]):
+                step = trial.slot.progress.step + 1
+                failed[name] = TrialError(f"the loss is not finite at step {step}")
+                trial.slot.optimizer.zero_grad(set_to_none=True)
+            else:
+                _update(trial, batches[name], losses[name])
+        _share_seconds(trials, batches, time.perf_counter() - began)
+        return failed
+
+    def _gradients(
+        self, trials: Mapping[str, _Trial], batches: Mapping[str, Sequence[Window]]
+    ) -> dict[str, float]:
+        """Each slot's loss; its gradients are left in its parameters."""
+        rows = [r for n, t in trials.items() for r in t.rows(batches[n], noisy=True)]
+        owners = {id(t.adapter): n for n, t in trials.items()}
+        counts = {n: targets_in(b) for n, b in batches.items()}
+        losses = dict.fromkeys(trials, 0.0)
+        for batch in passes(rows, self._budget):
+            chosen = [rows[i] for i in batch]
+            logits = self._model.logits(chosen)
+            parts: dict[str, Tensor] = {}
+            for segment in segments(chosen):
+                name = owners[id(segment.adapter)]
+                own = slice(segment.start, segment.stop)
+                windows = [r.window for r in chosen[own]]
+                parts[name] = batch_loss(
+                    logits[own], windows, trials[name].slot.weights, counts[name]
+                )
+            together = torch.stack(list(parts.values()))
+            together.sum().backward()  # type: ignore[no-untyped-call]
+            for name, loss in zip(parts, together.tolist(), strict=True):
+                losses[name] += loss
+        return losses
+
+    def _evaluate(self, trials: Mapping[str, _Trial]) -> dict[str, Evaluation | Exception]:
+        """Score the dev documents of all at once."""
+        if not trials:
+            return {}
+        began = time.perf_counter()
+        windows = {n: t.slot.dev_windows for n, t in trials.items()}
+        try:
+            rows = [r for n, t in trials.items() for r in t.rows(windows[n])]
+            logits = iter(self._model.predict(rows, self._budget))
+            predictions = {
+                n: self._encoder.decode(t.slot.dev, windows[n], [next(logits) for _ in windows[n]])
+                for n, t in trials.items()
+            }
+        except Exception as error:  # as in training
+            if self._smaller(error):
+                return self._evaluate(trials)
+            return _apart(self._evaluate, trials, error)
+        _share_seconds(trials, windows, time.perf_counter() - began)
+        return {n: self._close(t, predictions[n]) for n, t in trials.items()}
+
+    def _close(self, trial: _Trial, predictions: Sequence[Prediction]) -> Evaluation:
+        if trial.losses:
+            trial.slot.progress.train_loss = math.fsum(trial.losses) / len(trial.losses)
+            trial.losses.clear()
+        return close_evaluation(trial.slot, self._task, predictions)
+
+    def _smaller(self, error: Exception) -> bool:
+        """Whether memory ran out and smaller passes can still be tried."""
+        if not isinstance(error, torch.OutOfMemoryError) or self._budget <= SMALLEST_BUDGET:
+            return False
+        self._budget //= 2
+        torch.cuda.empty_cache()
+        return True
+
+
+def _apart(
+    work: Callable[[Mapping[str, _Trial]], dict[str, Outcome]],
+    trials: Mapping[str, _Trial],
+    error: Exception,
+) -> dict[str, Outcome | Exception]:
+    """After an error of nobody knows which slot: each on its own, so that only one fails."""
+    if len(trials) == 1:
+        return dict.fromkeys(trials, error)
+    ended: dict[str, Outcome | Exception] = {}
+    for name, trial in trials.items():
+        ended |= work({name: trial})
+    return ended
+
+
+def _update(trial: _Trial, windows: Sequence[Window], loss: float) -> None:
+    """The slot's own optimiser step."""
+    mine = trial.slot
+    torch.nn.utils.clip_grad_norm_(mine.parameters.values(), mine.recipe.max_grad_norm)
+    set_rate(mine.optimizer, share_of_rate(mine.progress.step, mine.total, mine.recipe.warmup))
+    mine.optimizer.step()
+    mine.optimizer.zero_grad(set_to_none=True)
+    mine.progress.step += 1
+    mine.progress.tokens += sum(len(w.ids) for w in windows)
+    trial.losses.append(loss)
+
+
+def _share_seconds(
+    trials: Mapping[str, _Trial], windows: Mapping[str, Sequence[Window]], seconds: float
+) -> None:
+    tokens = {n: sum(len(w.ids) for w in windows[n]) for n in trials}
+    every = max(1, sum(tokens.values()))
+    for name, trial in trials.items():
+        trial.slot.progress.seconds += seconds * tokens[name] / every
