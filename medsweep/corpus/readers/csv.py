@@ -72,8 +72,8 @@ def delimiter_of(header: str, columns: Columns) -> str:
 
 
 def _checked_header(header: list[str], columns: Columns, where: str) -> list[str]:
-    if twice := {c for c in header if c and header.count(c) > 1}:
-        raise DataError(f"{len(twice)} column names appear twice ({shown(header)})", where=where)
+    if any(c and header.count(c) > 1 for c in header):
+        raise DataError(f"a column name appears twice ({shown(header)})", where=where)
     usual = Columns()
     for part in ("text", "id", "label", "entities", "group"):
         name = getattr(columns, part)

@@ -43,7 +43,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
         "15 cigarettes per day",
     ),
     "small": ("five cigarettes a day", "half a pack", "three cigarettes daily", "a few a day"),
-    "n": ("three", "five", "six", "eight", "ten", "12", "15", "20", "25"),
+    "n": ("three", "five", "six", "eight", "ten", "12", "15", "18", "20"),
     "months": ("two", "three", "four", "six"),
     "weeks": ("two", "three", "five", "six"),
     "py": ("10", "15", "20", "25", "30", "40", "45", "60"),
@@ -223,7 +223,7 @@ _DRUGS = (
 )  # fmt: skip
 _OPENINGS = (
     "{Title} is a {age}-year-old {sex} admitted with {complaint}.",
-    "This {age}-year-old {sex} presented with {complaint} for {weeks} days.",
+    "This {age}-year-old {sex} presented with {complaint}.",
     "{age} year old {sex} with {complaint}.",
     "The patient, a {age}-year-old {sex}, came in for {complaint}.",
 )
@@ -243,7 +243,7 @@ _EXAMS = (
 )
 _COURSES = (
     "Electrolytes were repleted.", "Blood cultures stayed negative.",
-    "Physical therapy saw {pt} daily.", "Home drugs were continued.",
+    "Physical therapy saw {him} daily.", "Home drugs were continued.",
     "Creatinine peaked at 1.6 and fell to 1.1.", "Tolerated a regular diet.",
     "Repeat imaging was unchanged.",
 )  # fmt: skip
@@ -300,12 +300,8 @@ def _note(status: str, rng: np.random.Generator) -> str:
     for name, phrasings in (("hpi", _SYMPTOMS), ("course", _COURSES)):
         chosen = rng.choice(phrasings, size=int(rng.integers(0, 3)), replace=False)
         sections[name] += [fill(rng, str(phrase), slots) for phrase in chosen]
-    others = [
-        fill(rng, fill(rng, pick(rng, ("{live}", "{Pt} is {job}.", "{alcohol}")), slots, _WORDS),
-             slots, _WORDS)
-        for _ in range(int(rng.integers(1, 3)))
-    ]  # fmt: skip
-    sections["social"] += dict.fromkeys(others)
+    others = rng.choice(("{live}", "{Pt} is {job}.", "{alcohol}"), int(rng.integers(1, 3)), False)
+    sections["social"] += [fill(rng, str(phrase), slots, _WORDS) for phrase in others]
     if rng.random() < 0.4:
         sections["family"].append(pick(rng, _FAMILY))
     if status != "UNKNOWN":
@@ -339,12 +335,13 @@ def _patient(year: int, month: int, rng: np.random.Generator) -> Slots:
     return {
         "Pt": (subject.capitalize(), subject.capitalize(), "The patient", "Pt"),
         "pt": (subject, "the patient"),
+        "him": ("him" if man else "her", "the patient"),
         "his": "his" if man else "her",
         "His": "His" if man else "Her",
         "self": "himself" if man else "herself",
         "Title": f"{'Mr.' if man else 'Ms.'} {pick(rng, 'ABCDEFGHJKLMNPRSTW')}.",
         "sex": "man" if man else "woman",
-        "age": str(int(rng.integers(38, 89))),
+        "age": str(int(rng.integers(42, 80))),
         "Kin": ("Father", "Mother", "Brother", "Sister", "Uncle", "Grandfather"),
         "far": tuple(str(year - back) for back in range(3, 16)),
         "near": f"{back % 12 + 1:02d}/{back // 12}",

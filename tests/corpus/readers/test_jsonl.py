@@ -1,0 +1,90 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from medsweep.corpus import Columns, Document, Span, read_documents, scan, write_jsonl
+from medsweep.corpus.write import to_row
+
+Put = Callable[[str, str], Path]
+
+
+def test_reads_labels_and_groups_and_numbers_documents_without_an_id(put: Put) -> None:
+    path = put(
+        "n.jsonl", '\ufeff{"text": "a b", "label": 3, "group": "p1"}\n\n{"id": 7, "text": "c"}'
+    )
+    first, second = scan(path)
+    assert (first.id, first.label, first.group, first.source) == ("n-1", "3", "p1", "n.jsonl:1")
+    assert (second.id, second.label, second.spans, second.source) == ("7", None, None, "n.jsonl:3")
+
+
+def test_offsets_are_code_points_and_fragments_are_kept(put: Put) -> None:
+    entities = [
+        {"start": 2, "end": 5, "type": "Drug"},
+        {"spans": [[0, 1], [6, 9]], "type": "Dose"},
+        {"spans": [[2, 5]], "type": "Drug"},
+    ]
+    path = put("n.jsonl", json.dumps({"text": "💊 ASS 100", "entities": entities}))
+    (document,) = read_documents(path, kind="ner")
+    assert document.spans == (
+        Span(0, 9, "Dose", ((0, 1), (6, 9))),
+        Span(2, 5, "Drug"),
+    )
+    assert document.text[2:5] == "ASS"
+
+
+def test_no_entities_is_annotated_and_none_is_not(put: Put) -> None:
+    rows = [{"text": "a", "entities": []}, {"text": "b", "entities": None}]
+    path = put("n.ndjson", "\n".join(map(json.dumps, rows)))
+    assert [d.spans for d in scan(path)] == [(), None]
+
+
+def test_other_keys(put: Put) -> None:
+    path = put("n.jsonl", '{"note": "a", "status": "x"}')
+    (document,) = read_documents(
+        path, kind="classification", columns=Columns(text="note", label="status")
+    )
+    assert (document.text, document.label) == ("a", "x")
+
+
+def test_a_unicode_line_separator_does_not_end_a_line(put: Put) -> None:
+    path = put("n.jsonl", '{"text": "a\u2028b\x85c"}\n')
+    assert [d.text for d in scan(path)] == ["a\u2028b\x85c"]
+
+
+NAMES = st.text("abcäß-_ 9", min_size=1, max_size=8).map(str.strip).filter(bool)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> list[Document]:
+    made = []
+    for number in range(draw(st.integers(1, 5))):
+        text = draw(TEXTS)
+        spans: set[Span] = set()
+        for _ in range(draw(st.integers(0, 3))):
+            marks = sorted(draw(st.sets(st.integers(0, len(text)), min_size=2, max_size=6)))
+            pieces = tuple(zip(marks[::2], marks[1::2], strict=False))
+            fragments = pieces if len(pieces) > 1 else ()
+            spans.add(Span(pieces[0][0], pieces[-1][1], draw(NAMES), fragments))
+        made.append(
+            Document(
+                f"d{number}",
+                text,
+                label=draw(st.none() | NAMES),
+                spans=draw(st.sampled_from([None, tuple(sorted(spans))])),
+                group=draw(st.none() | NAMES),
+            )
+        )
+    return made
+
+
+@given(documents())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_what_is_written_is_read_again(tmp_path: Path, made: list[Document]) -> None:
+    path = tmp_path / "round.jsonl"
+    write_jsonl(made, path)
+    assert list(scan(path)) == made
+    assert [to_row(d) for d in scan(path)] == [to_row(d) for d in made]

@@ -1,0 +1,166 @@
+"""Malformed input: one line, with its place and without text."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medsweep.corpus import Columns, read_documents, scan
+from medsweep.corpus.readers import READERS
+from medsweep.errors import DataError
+from tests.corpus.conftest import CANARY
+from tests.corpus.readers.test_i2b2_smoking import zipped
+
+Put = Callable[[str, str | bytes], Path]
+
+
+def entity(**entity: Any) -> str:
+    return json.dumps({"text": CANARY, "entities": [{"type": "T", **entity}]})
+
+
+def row(**parts: Any) -> str:
+    return json.dumps({"text": CANARY, "label": "x", **parts})
+
+
+ROW = row()
+SMOKING = '<SMOKING STATUS="SMOKER"/>'
+# Name, content, kind, and what the message must begin with.
+MALFORMED: list[tuple[str, str | bytes, str, str]] = [
+    ("a.jsonl", ROW + f'\n{{"text": "{CANARY}', "classification", "a.jsonl:2: not JSON"),
+    ("a.jsonl", f'["{CANARY}"]', "classification", "a.jsonl:1: not a JSON object"),
+    (
+        "a.jsonl",
+        f'{{"note": "{CANARY}"}}',
+        "classification",
+        "a.jsonl:1: the document has no 'text",
+    ),
+    ("a.jsonl", f'{{"text": ["{CANARY}"]}}', "classification", "a.jsonl:1: the text is not a str"),
+    (
+        "a.jsonl",
+        f'{{"text": "{CANARY}", "text": ""}}',
+        "ner",
+        "a.jsonl:1: an object has a key twice",
+    ),
+    ("a.jsonl", "[" * 100_000, "ner", "a.jsonl:1: JSON nested too deep"),
+    ("a.jsonl", f'{{"text": {"9" * 5000}}}', "ner", "a.jsonl:1: JSON with a number out of range"),
+    ("a.jsonl", ROW.encode() + b'\n{"text": "\xe4"}', "classification", "a.jsonl:2: not UTF-8"),
+    ("a.jsonl", row(text=" \n"), "classification", "a.jsonl:1: the text is empty"),
+    ("a.jsonl", '{"text": "a \\ud83d"}', "classification", "a.jsonl:1: the text holds half"),
+    ("a.jsonl", f"{row(id='i')}\n{row(id='i')}", "classification", "a.jsonl:2: id 'i' is taken by"),
+    ("a.jsonl", row(id=" "), "classification", "a.jsonl:1: the id is empty"),
+    ("a.jsonl", row(label=CANARY * 20), "classification", "a.jsonl:1: the label has 340 char"),
+    ("a.jsonl", row(label=f"{CANARY}\nb"), "classification", "a.jsonl:1: the label has 19 char"),
+    ("a.jsonl", row(label=0.5), "classification", "a.jsonl:1: the label is neither"),
+    ("a.jsonl", row(label=True), "classification", "a.jsonl:1: the label is neither"),
+    (
+        "a.jsonl",
+        f"{ROW}\n{row(label='')}",
+        "classification",
+        "a.jsonl:2: 1 of 2 documents have no l",
+    ),
+    ("a.jsonl", ROW, "ner", "a.jsonl:1: 1 of 1 documents have no entities"),
+    ("a.jsonl", "\n\n", "classification", "{path}: no document in it"),
+    ("a.jsonl", row(entities={}), "ner", "a.jsonl:1: entities is not a list"),
+    ("a.jsonl", row(entities=[CANARY]), "ner", "a.jsonl:1: entity 1: not an object"),
+    ("a.jsonl", entity(start=3, end=3), "ner", "a.jsonl:1: entity 1: start 3 and end 3 do not"),
+    ("a.jsonl", entity(start=0, end=18), "ner", "a.jsonl:1: entity 1: start 0 and end 18 do not"),
+    ("a.jsonl", entity(start=-1, end=2), "ner", "a.jsonl:1: entity 1: start -1 and end 2 do not"),
+    ("a.jsonl", entity(start="0", end=2), "ner", "a.jsonl:1: entity 1: start and end are not"),
+    ("a.jsonl", entity(start=0, end=2, type=""), "ner", "a.jsonl:1: entity 1: no type"),
+    ("a.jsonl", entity(spans=[]), "ner", "a.jsonl:1: entity 1: spans is not a list"),
+    ("a.jsonl", entity(spans=[[4, 6], [0, 5]]), "ner", "a.jsonl:1: entity 1: fragments overlap"),
+    (
+        "a.csv",
+        f"text,label\n{CANARY},x,y\n",
+        "classification",
+        "a.csv:2: 3 cells, the header has 2",
+    ),
+    ("a.csv", f'text\n"{CANARY}\n', "classification", "a.csv:2: the quotes of the row"),
+    ("a.csv", f"{CANARY} hat,x\n", "classification", "a.csv:1: no column 'text' for the text"),
+    ("a.csv", f"text,text\n{CANARY},b\n", "classification", "a.csv:1: a column name appears twice"),
+    ("a.csv", b"text\na\n\xe4\n", "classification", "a.csv:3: not UTF-8"),
+    ("a.csv", f"text,entities\n{CANARY},[\n", "ner", "a.csv:2: entities: not JSON"),
+    ("a.conll", f"a O\n{CANARY}\n", "ner", "a.conll:2: 1 columns, the lines before have 2"),
+    ("a.conll", f"a O\nb {CANARY}\n", "ner", "a.conll:2: the tag is none of"),
+    ("a.conll", "a\tO\n\tO\n", "ner", "a.conll:2: a tag without a token"),
+    ("a.xml", f"<NOTE>{CANARY}</NOTE>", "classification", "{path}: the format cannot be told"),
+    (
+        "a.xml",
+        f"<ROOT><RECORD>{SMOKING}<TEXT>{CANARY}</RECORD></ROOT>",
+        "classification",
+        "a.xml:1: not well-formed XML",
+    ),
+    (
+        "a.xml",
+        f"<ROOT><RECORD>{SMOKING}{CANARY}</RECORD></ROOT>",
+        "classification",
+        "a.xml: record 1: the record has no TEXT",
+    ),
+    (
+        "a.xml",
+        f"<ROOT><RECORD><SMOKING/><TEXT>{CANARY}</TEXT></RECORD></ROOT>",
+        "classification",
+        "a.xml: record 1: SMOKING has no STATUS",
+    ),
+    ("a.zip", CANARY, "classification", "a.zip: not a readable zip"),
+    ("a.zip", zipped({"a.txt": CANARY}), "classification", "a.zip: no XML file in the zip"),
+    ("a.pdf", CANARY, "classification", "{path}: the format cannot be told"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "kind", "begins"), MALFORMED)
+def test_malformed(put: Put, name: str, content: str | bytes, kind: Any, begins: str) -> None:
+    path = put(name, content)
+    with pytest.raises(DataError) as caught:
+        read_documents(path, kind=kind)
+    message = str(caught.value)
+    assert message.startswith(begins.format(path=path))
+    assert CANARY not in message
+    assert "\n" not in message
+    # Nor in what a traceback would show as the cause.
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_a_column_that_was_named_must_be_there(put: Put) -> None:
+    path = put("a.csv", "text,label\na,b\n")
+    with pytest.raises(DataError, match=r"no column 'status' .*\(2 columns: text, label\)"):
+        read_documents(path, kind="classification", columns=Columns(label="status"))
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file or folder"):
+        list(scan(tmp_path / "none.jsonl"))
+
+
+@pytest.mark.parametrize(("name", "says"), [("brat", "brat is not built yet"), ("x", "no format")])
+def test_formats_that_do_not_exist(put: Put, name: str, says: str) -> None:
+    with pytest.raises(DataError, match=says) as caught:
+        list(scan(put("a.jsonl", ROW), format=name))
+    assert all(known in str(caught.value) for known in READERS)
+
+
+def test_layer_is_refused_where_there_are_none(put: Put) -> None:
+    with pytest.raises(DataError, match="format jsonl has no layers"):
+        list(scan(put("a.jsonl", ROW), layer="Named"))
+
+
+def test_a_folder_is_read_file_by_file(put: Put, tmp_path: Path) -> None:
+    put("b/two.jsonl", ROW)
+    put("b/one.jsonl", ROW)
+    put("b/README.md", "x")
+    put("b/.hidden.jsonl", "x")
+    assert [d.id for d in scan(tmp_path / "b")] == ["one-1", "two-1"]
+    put("b/three.conll", "a O")
+    with pytest.raises(DataError, match="several formats"):
+        list(scan(tmp_path / "b"))
+    assert [d.id for d in scan(tmp_path / "b", format="conll")] == ["three-1"]
+    with pytest.raises(DataError, match="no file of format csv"):
+        list(scan(tmp_path / "b", format="csv"))
+
+
+def test_unlabelled_documents_for_prediction(put: Put) -> None:
+    path = put("a.jsonl", '{"text": "a"}')
+    assert [d.id for d in read_documents(path, kind="ner", unlabelled=True)] == ["a-1"]
