@@ -109,9 +109,18 @@ def load_tensors(parameters: Mapping[str, Tensor], values: Mapping[str, Tensor])
 
 
 def save_adapter(
-    base: Base, task: Task, recipe: Recipe, tensors: Mapping[str, Tensor], folder: Path
+    base: Base,
+    task: Task,
+    recipe: Recipe,
+    tensors: Mapping[str, Tensor],
+    folder: Path,
+    *,
+    dev_score: float | None = None,
 ) -> None:
-    """Write a plain PEFT folder, whole or not at all, and beside it what medsweep must know."""
+    """Write a plain PEFT folder, whole or not at all, and beside it what medsweep must know.
+
+    A sweep adds to the note which trial it was.
+    """
     config = lora_config(base, task, recipe)
     config.inference_mode = True
     part = folder.with_name(folder.name + ".part")
@@ -122,10 +131,11 @@ def save_adapter(
     save_file(held, part / WEIGHTS, metadata={"format": "pt"})
     note = {
         "base": base.folder.reference,
-        "recipe": recipe.to_dict(),
+        "trial": {"recipe": recipe.to_dict()},
         "labels": list(task.labels),
         "task": task.kind,
         "metric": task.metric,
+        "dev_score": dev_score,
     }
     (part / NOTE).write_text(json.dumps(note, indent=2))
     shutil.rmtree(folder, ignore_errors=True)

@@ -150,7 +150,14 @@ class SoloEngine:
     def save(self, slot: str, folder: Path) -> None:
         """Write the best adapter so far as a plain PEFT folder."""
         mine = self._trials[slot].slot
-        save_adapter(self._base, self._task, mine.recipe, mine.best or mine.parameters, folder)
+        save_adapter(
+            self._base,
+            self._task,
+            mine.recipe,
+            mine.best or mine.parameters,
+            folder,
+            dev_score=mine.progress.best_score,
+        )
 
     def detach(self, slot: str) -> None:
         """Forget a slot; unknown slots are ignored."""

@@ -1,0 +1,93 @@
+"""What medsweep writes beside an adapter's weights, and an adapter reloaded from its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medsweep.corpus import Document
+from medsweep.errors import ConfigError
+from medsweep.tasks import Task, make_task
+from medsweep.training._base import Prediction, Recipe
+
+NOTE = "medsweep.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """``medsweep.json`` of an adapter folder.
+
+    Attributes:
+        base: the base model as the sweep file names it.
+        task: what the adapter was trained for.
+        recipe: how.
+        dev_score: its best on dev; None where it was not recorded.
+        trial: the sweep's item: model, size, fold, draw; empty outside of a sweep.
+    """
+
+    base: str
+    task: Task
+    recipe: Recipe
+    dev_score: float | None
+    trial: dict[str, Any]
+
+
+def read_note(adapter: Path) -> Note:
+    """Read an adapter folder's note.
+
+    Raises:
+        ConfigError: the folder is not an adapter that medsweep wrote.
+    """
+    try:
+        values = json.loads((adapter / NOTE).read_text(encoding="utf-8"))
+        return Note(
+            base=values["base"],
+            task=make_task(values["task"], values["labels"], values["metric"]),
+            recipe=Recipe.from_dict(values["trial"]["recipe"]),
+            dev_score=values.get("dev_score"),
+            trial=values["trial"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigError(
+            f"no adapter folder of medsweep ({NOTE} is missing or damaged)",
+            where=str(adapter),
+            fix="name a folder below DIR/adapters, or one that `medsweep export` wrote",
+        ) from None
+
+
+def predict_plainly(
+    adapter: Path,
+    note: Note,
+    documents: Sequence[Document],
+    *,
+    base: str | None = None,
+    trust_remote_code: bool = False,
+) -> list[Prediction]:
+    """Predictions of an adapter loaded with PEFT alone, without the engine that trained it.
+
+    Args:
+        adapter: a plain PEFT folder.
+        note: what it was trained for.
+        documents: in the order of the result.
+        base: the base model, where it lies elsewhere than at training.
+        trust_remote_code: whether the base may bring its own code.
+
+    Raises:
+        ModelError: the base cannot be found or loaded.
+    """
+    from peft import PeftModel
+
+    from medsweep.models import resolve
+    from medsweep.models.load import head_labels, load_base
+    from medsweep.training.encode import Encoder
+    from medsweep.training.forward import predict_windows
+
+    loaded = load_base(resolve(base or note.base), note.task, trust_remote_code=trust_remote_code)
+    model = PeftModel.from_pretrained(loaded.model, str(adapter)).eval()
+    encoder = Encoder(loaded.tokenizer, note.task, head_labels(note.task), loaded.longest)
+    windows = encoder.encode(documents, note.recipe.max_length)
+    logits = predict_windows(model.get_base_model(), loaded, windows, exact=True)
+    return encoder.decode(documents, windows, logits)

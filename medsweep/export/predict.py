@@ -1,0 +1,43 @@
+"""Predictions of an adapter for new documents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from medsweep import corpus
+from medsweep.export.note import predict_plainly, read_note
+from medsweep.training._base import Prediction
+
+
+def predict_documents(
+    adapter: Path, documents: Path, *, format: str | None = None, base: str | None = None
+) -> list[dict[str, Any]]:
+    """Label the documents of a file or folder; labels that they may have are not looked at.
+
+    Args:
+        adapter: an adapter folder of a sweep, or an exported one.
+        documents: a corpus in any format that sweeps read.
+        format: where the name does not tell it.
+        base: the base model, where it lies elsewhere than at training.
+
+    Returns:
+        One mapping a document, in order and without text: ``id, label, scores`` for
+        classification, ``id, entities`` with ``start, end, type`` for NER.
+
+    Raises:
+        ConfigError, DataError, ModelError: adapter, documents or base cannot be read.
+    """
+    note = read_note(adapter)
+    read = corpus.read_documents(documents, kind=note.task.kind, format=format, unlabelled=True)
+    bare = [replace(d, label=None, spans=None) for d in read]
+    return [_row(p) for p in predict_plainly(adapter, note, bare, base=base)]
+
+
+def _row(prediction: Prediction) -> dict[str, Any]:
+    if prediction.spans is None:
+        scores = {label: round(score, 6) for label, score in prediction.scores.items()}
+        return {"id": prediction.doc_id, "label": prediction.label, "scores": scores}
+    entities = [{"start": s.start, "end": s.end, "type": s.type} for s in prediction.spans]
+    return {"id": prediction.doc_id, "entities": entities}
