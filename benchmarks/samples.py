@@ -28,7 +28,11 @@ from medsweep.corpus.samples import write_sample
 
 SIZES, DRAWS = (50, 100, 200, 400), 5
 
-_KEYWORD = re.compile(r"smok|tobac|cigar|pack-year|\bppd\b", re.IGNORECASE)
+# The keywords of the i2b2 challenge, less what everybody knows to be something else.
+_KEYWORD = re.compile(
+    r"smok(?!ed (?:salmon|ham)|e (?:inhalation|exposure|detector))|tobac|cigar|pack-year|\bppd\b",
+    re.IGNORECASE,
+)
 # In this order: the first that stands in a sentence with a keyword decides.
 _RULES = (
     ("NON-SMOKER", re.compile(r"\bnever|\bden(?:y|ies)|non-?smok|\bno\b|\bnot\b", re.IGNORECASE)),
