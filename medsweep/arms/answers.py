@@ -1,0 +1,83 @@
+"""What models wrote, as labels and spans. Anything that is no answer gives None."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from medsweep.corpus import Span
+
+_DECODER = json.JSONDecoder()
+
+
+def read_label(answer: str, names: Mapping[str, str]) -> str | None:
+    """The label in ``{"label": name}``, or in an answer that is a name and nothing else.
+
+    Args:
+        answer: as written.
+        names: what labels are called, by label; case and white space do not matter.
+    """
+    known = {_plain(name): label for label, name in names.items()}
+    for value in _json(answer, "{"):
+        if isinstance(value, dict) and "label" in value:
+            return known.get(_plain(str(value["label"])))
+    return known.get(_plain(answer.strip(" \t\r\n\"'`.*")))
+
+
+def read_spans(answer: str, text: str, names: Mapping[str, str]) -> tuple[Span, ...] | None:
+    """Mentions in ``[{"text", "type"}, …]``, placed in ``text``; None where that is no list.
+
+    A mention listed once stands for every place where it occurs, one listed n times for the
+    first n. Longer mentions are placed first and shorter ones never inside of them. What does
+    not occur in the text, or is of no known type, is dropped: it has no place.
+    """
+    known = {_plain(name): label for label, name in names.items()}
+    for value in _json(answer, "["):
+        if isinstance(value, list) and all(isinstance(v, dict) for v in value):
+            wanted: dict[str, list[str]] = {}
+            for item in value:
+                kind = known.get(_plain(str(item.get("type", ""))))
+                mention = str(item.get("text", "")).strip()
+                if kind is not None and mention:
+                    wanted.setdefault(mention, []).append(kind)
+            return _placed(text, wanted)
+    return None
+
+
+def _placed(text: str, wanted: Mapping[str, list[str]]) -> tuple[Span, ...]:
+    taken: list[Span] = []
+    for mention in sorted(wanted, key=len, reverse=True):
+        kinds = wanted[mention]
+        free = [
+            (a, b)
+            for a, b in _places(text, mention)
+            if all(b <= s.start or a >= s.end for s in taken)
+        ]
+        chosen = free if len(kinds) == 1 else free[: len(kinds)]
+        for place, (a, b) in enumerate(chosen):
+            taken.append(Span(a, b, kinds[min(place, len(kinds) - 1)]))
+    return tuple(sorted(taken))
+
+
+def _places(text: str, mention: str) -> list[tuple[int, int]]:
+    """Where a mention stands as whole words; as written if it does, else in any case."""
+    before = r"(?<!\w)" if mention[0].isalnum() else ""
+    after = r"(?!\w)" if mention[-1].isalnum() else ""
+    pattern = before + r"\s+".join(map(re.escape, mention.split())) + after
+    exact = [m.span() for m in re.finditer(pattern, text)]
+    return exact or [m.span() for m in re.finditer(pattern, text, re.IGNORECASE)]
+
+
+def _json(answer: str, opening: str) -> Iterator[Any]:
+    """Every JSON value that begins with ``opening``: models like to talk around it."""
+    for match in re.finditer(re.escape(opening), answer):
+        try:
+            yield _DECODER.raw_decode(answer, match.start())[0]
+        except (ValueError, RecursionError):
+            continue
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.split()).casefold()

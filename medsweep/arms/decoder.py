@@ -1,0 +1,239 @@
+"""A causal language model that is asked, not trained."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GenerationConfig
+
+from medsweep.errors import ModelError
+from medsweep.models import ModelFolder
+from medsweep.models.quiet import quiet_transformers
+from medsweep.training.precision import native_bf16
+
+_TOKENS_A_BATCH = 2048
+_CUT = " … "
+
+
+class Decoder:
+    """Loads a model and scores or writes answers to prompts."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        # Weights in bf16 themselves: under autocast every one of the many short passes over
+        # label tokens would convert all of them again.
+        dtype = torch.bfloat16 if native_bf16(self._device) else torch.float32
+        try:
+            with quiet_transformers():
+                self._tokenizer: Any = AutoTokenizer.from_pretrained(folder.path)
+                model: Any = AutoModelForCausalLM.from_pretrained(folder.path, dtype=dtype)
+        except (ValueError, KeyError, OSError, ImportError) as error:
+            raise ModelError(
+                f"cannot be loaded as a decoder ({type(error).__name__})",
+                where=folder.reference,
+                fix="use a causal language model",
+            ) from None
+        if not self._tokenizer.is_fast:
+            raise ModelError(
+                "its tokenizer gives no character offsets",
+                where=folder.reference,
+                fix="use a model with a fast tokenizer (tokenizer.json)",
+            )
+        # Any by annotation: a narrowed type would know less than the model can do.
+        self._model: Any = model
+        self._model.to(self._device).eval().requires_grad_(False)
+        pad = self._tokenizer.pad_token_id
+        self._pad = int(pad if pad is not None else self._tokenizer.eos_token_id or 0)
+        self._special = [t for t in self._tokenizer.all_special_tokens if t]
+        self.chat = bool(self._tokenizer.chat_template)
+        self.longest = int(getattr(self._model.config, "max_position_embeddings", None) or 1 << 30)
+
+    def prompt(self, messages: Sequence[dict[str, str]], plain: str) -> list[int]:
+        """Token ids of a conversation by the chat template, or of ``plain`` without one."""
+        if not self.chat:
+            return list(self._tokenizer(plain, verbose=False)["input_ids"])
+        text = self._tokenizer.apply_chat_template(
+            list(messages), tokenize=False, add_generation_prompt=True
+        )
+        return self._ids(text)
+
+    def label(self, name: str) -> list[int]:
+        """Token ids of an answer, as it follows a prompt."""
+        return self._ids(name if self.chat else f" {name}")
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+    def clip(self, text: str, tokens: int) -> str:
+        """At most about ``tokens`` tokens of a text: beginning and end, where notes say most."""
+        text = self._disarmed(text)
+        places = self._offsets(text)
+        if len(places) <= tokens:
+            return text
+        half = tokens // 2
+        return text[: places[tokens - half - 1][1]] + _CUT + text[places[-half][0] :]
+
+    def pieces(self, text: str, tokens: int) -> list[tuple[int, str]]:
+        """A text in pieces of at most ``tokens`` tokens, with their offsets; cut at white space."""
+        places = self._offsets(text)
+        pieces, start = [], 0
+        while start < len(places):
+            stop = min(start + tokens, len(places))
+            end = len(text) if stop == len(places) else places[stop][0]
+            begin = places[start][0]
+            if stop < len(places) and (space := text.rfind(" ", begin + 1, end)) > begin:
+                end = space
+                stop = next(i for i in range(start, stop + 1) if places[i][1] > end)
+            pieces.append((begin, text[begin:end]))
+            start = max(stop, start + 1)
+        return pieces or [(0, text)]
+
+    def _offsets(self, text: str) -> list[tuple[int, int]]:
+        encoded = self._tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+        return [(int(a), int(b)) for a, b in encoded["offset_mapping"]]
+
+    def _disarmed(self, text: str) -> str:
+        """Without the model's control tokens, which could end the user's turn."""
+        for token in self._special:
+            text = text.replace(token, " ")
+        return text
+
+    @torch.inference_mode()
+    def scores(
+        self, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
+    ) -> NDArray[np.float64]:
+        """Mean log-probability of each answer's tokens after each prompt, (prompts, answers).
+
+        What all prompts begin with is computed once, each prompt's rest once for all answers,
+        and the vocabulary-wide head only where an answer's token is predicted.
+        """
+        if getattr(self._model, "_is_stateful", False):
+            return self.scores_plainly(prompts, answers)
+        result = np.zeros((len(prompts), len(answers)))
+        shared = _common(prompts)
+        head = DynamicCache()
+        if shared:
+            ids = torch.tensor([list(prompts[0][:shared])], device=self._device)
+            self._model(input_ids=ids, past_key_values=head, use_cache=True, logits_to_keep=1)
+        rests = [list(p[shared:]) for p in prompts]
+        for batch in _batches([len(r) for r in rests]):
+            cache = copy.deepcopy(head)
+            if shared:
+                cache.batch_repeat_interleave(len(batch))
+            result[batch] = self._batch([rests[i] for i in batch], answers, cache, shared)
+        return result
+
+    def _batch(
+        self,
+        rests: Sequence[Sequence[int]],
+        answers: Sequence[Sequence[int]],
+        cache: Any,
+        shared: int,
+    ) -> NDArray[np.float64]:
+        # Padding stands on the left, between what is shared and the rest, so that the last
+        # column is the last token of every row.
+        ids, own = self._left(rests)
+        mask = torch.cat([own.new_ones(len(rests), shared), own], dim=1)
+        place = mask.cumsum(1) - 1
+        logits = self._model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=place[:, shared:].clamp(min=0),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        first = logits.float().log_softmax(-1)
+        width = mask.shape[1]
+        columns = []
+        for answer in answers:
+            total = first[:, answer[0]]
+            if rest := list(answer[1:]):
+                steps = torch.arange(1, len(rest) + 1, device=self._device)
+                later = self._model(
+                    input_ids=torch.tensor(answer[:-1], device=self._device).expand(len(rests), -1),
+                    attention_mask=torch.cat([mask, mask.new_ones(len(rests), len(rest))], dim=1),
+                    position_ids=place[:, -1:] + steps,
+                    past_key_values=cache,
+                    use_cache=True,
+                ).logits
+                cache.crop(width)
+                chances = later.float().log_softmax(-1)
+                total = total + chances[:, steps - 1, torch.tensor(rest)].sum(1)
+            columns.append(total / len(answer))
+        return torch.stack(columns, dim=1).double().cpu().numpy()
+
+    @torch.inference_mode()
+    def scores_plainly(
+        self, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
+    ) -> NDArray[np.float64]:
+        """What :meth:`scores` gives, with nothing reused: for models without such a cache."""
+        result = np.zeros((len(prompts), len(answers)))
+        for row, prompt in enumerate(prompts):
+            for column, answer in enumerate(answers):
+                ids = torch.tensor([[*prompt, *answer]], device=self._device)
+                logits = self._model(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1]
+                chances = logits.float().log_softmax(-1)
+                steps = torch.arange(len(answer), device=self._device)
+                result[row, column] = float(chances[steps, ids[0, len(prompt) :]].mean())
+        return result
+
+    @torch.inference_mode()
+    def write(self, prompts: Sequence[Sequence[int]], most: int) -> list[str]:
+        """Greedy answers of at most ``most`` tokens."""
+        config = self._model.generation_config
+        settings = GenerationConfig(  # type: ignore[no-untyped-call]
+            do_sample=False,
+            max_new_tokens=most,
+            pad_token_id=self._pad,
+            eos_token_id=config.eos_token_id if config else self._tokenizer.eos_token_id,
+        )
+        texts = [""] * len(prompts)
+        for batch in _batches([len(p) for p in prompts]):
+            ids, mask = self._left([prompts[i] for i in batch])
+            with quiet_transformers():
+                found = self._model.generate(
+                    input_ids=ids, attention_mask=mask, generation_config=settings
+                )
+            written = self._tokenizer.batch_decode(
+                found[:, ids.shape[1] :], skip_special_tokens=True
+            )
+            for i, text in zip(batch, written, strict=True):
+                texts[i] = text
+        return texts
+
+    def _left(self, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        longest = max(map(len, rows))
+        ids = torch.full((len(rows), longest), self._pad)
+        mask = torch.zeros_like(ids)
+        for i, row in enumerate(rows):
+            ids[i, longest - len(row) :] = torch.tensor(list(row))
+            mask[i, longest - len(row) :] = 1
+        return ids.to(self._device), mask.to(self._device)
+
+
+def _common(prompts: Sequence[Sequence[int]]) -> int:
+    """Tokens that all prompts begin with; each keeps at least one of its own."""
+    if not prompts:
+        return 0
+    first, last = min(map(list, prompts)), max(map(list, prompts))
+    most = min(map(len, prompts)) - 1
+    return next((i for i in range(most) if first[i] != last[i]), most)
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Indices in batches of like length, within a budget of tokens with padding."""
+    batches: list[list[int]] = []
+    for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        if batches and (len(batches[-1]) + 1) * lengths[i] <= _TOKENS_A_BATCH:
+            batches[-1].append(i)
+        else:
+            batches.append([i])
+    return batches

@@ -1,0 +1,197 @@
+"""Options of every arm, checked before anything is trained. Imports no torch."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
+
+from medsweep.errors import ConfigError
+from medsweep.tasks._base import TaskKind
+
+Count = Annotated[StrictInt, Field(ge=1)]
+Tokens = Annotated[StrictInt, Field(ge=8)]
+Selection = Literal["random", "bm25"]
+
+
+class Options(BaseModel):
+    """An arm without options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class RulesOptions(Options):
+    """``path``: a pattern file; without it the one for smoking status is used."""
+
+    path: Path | None = None
+
+
+class ProbeOptions(Options):
+    """``max_length``: tokens a window; a longer document is the mean of its windows."""
+
+    max_length: Tokens = 512
+
+
+class PromptOptions(Options):
+    """What a prompt says.
+
+    Attributes:
+        instruction: replaces the first sentence of the prompt.
+        names: what a label is called in the prompt; needed where labels are numbers.
+    """
+
+    instruction: str | None = None
+    names: dict[str, str] = {}
+
+
+class ZeroShotOptions(PromptOptions):
+    """A prompted local decoder.
+
+    Attributes:
+        method: ``likelihood`` compares the labels' log-probabilities and always answers;
+            ``generate`` lets the model write JSON, which may fail to parse. NER generates.
+        max_length: tokens of a document; a longer one loses its middle (NER: is cut in pieces).
+        max_new_tokens: tokens that may be generated for a document.
+    """
+
+    method: Literal["likelihood", "generate"] | None = None
+    max_length: Tokens = 512
+    max_new_tokens: Count | None = None
+
+
+class FewShotOptions(ZeroShotOptions):
+    """Zero-shot's, and examples.
+
+    Attributes:
+        k: examples a prompt.
+        selection: ``random`` takes the same ones, over all labels in turn, for every document;
+            ``bm25`` the most similar training documents of each.
+        example_length: tokens of an example.
+    """
+
+    k: Count = 8
+    selection: Selection = "random"
+    example_length: Tokens = 128
+
+
+class PredictionsOptions(Options):
+    """``path``: CSV, JSONL or parquet; ``columns``: what it calls ``doc_id`` and ``pred``."""
+
+    path: Path
+    columns: dict[Literal["doc_id", "pred"], str] = {}
+
+
+class EndpointOptions(PromptOptions):
+    """An OpenAI-compatible server. Documents leave this machine for ``url``.
+
+    Attributes:
+        url: base address (``http://localhost:8000/v1``).
+        model: what the server calls the model.
+        api_key_env: environment variable that holds the key.
+        concurrency: requests under way at once.
+        retries: attempts after the first, for refused connections, time-outs, 429 and 5xx.
+        timeout_s: of one attempt.
+        backoff_s: pause before the first retry; doubled for each further one.
+        k: examples a prompt.
+        selection: as for few-shot.
+        max_chars: characters of a document; a longer one loses its middle.
+        max_tokens: of an answer.
+    """
+
+    url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
+    model: str
+    api_key_env: str | None = None
+    concurrency: Count = 4
+    retries: Annotated[StrictInt, Field(ge=0)] = 4
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    backoff_s: Annotated[float, Field(ge=0)] = 1.0
+    k: Annotated[StrictInt, Field(ge=0)] = 0
+    selection: Selection = "random"
+    max_chars: Annotated[StrictInt, Field(ge=100)] = 24_000
+    max_tokens: Count = 1024
+
+
+OPTIONS: dict[str, type[Options]] = {
+    "majority": Options,
+    "rules": RulesOptions,
+    "tfidf": Options,
+    "probe": ProbeOptions,
+    "zero_shot": ZeroShotOptions,
+    "few_shot": FewShotOptions,
+    "predictions": PredictionsOptions,
+    "endpoint": EndpointOptions,
+}
+
+
+def check_arm(
+    name: str, kind: TaskKind, options: Mapping[str, Any], *, labels: Sequence[str] | None = None
+) -> Options:
+    """The options of an arm, checked; a pattern file is read, a table must exist.
+
+    Args:
+        name: as the sweep file calls the arm.
+        kind: the task's.
+        options: as the sweep file gives them.
+        labels: classes or entity types; None where they are not known yet.
+
+    Raises:
+        ConfigError: no such arm, an unknown option or a value that cannot be used.
+    """
+    if name not in OPTIONS:
+        raise ConfigError(
+            f"no arm {name!r} that predicts by itself", where="arms", fix=_near(name, list(OPTIONS))
+        )
+    model, where = OPTIONS[name], f"arms.{name}.options"
+    for key in options:
+        if key not in model.model_fields:
+            raise ConfigError(
+                f"unknown option {key!r}",
+                where=where,
+                fix=_near(str(key), list(model.model_fields)),
+            )
+    try:
+        chosen = model.model_validate(dict(options))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, (where, *first["loc"])))
+        raise ConfigError(first["msg"], where=place, fix="correct the value") from None
+    _check_together(chosen, kind, labels, where)
+    return chosen
+
+
+def _check_together(
+    chosen: Options, kind: TaskKind, labels: Sequence[str] | None, where: str
+) -> None:
+    if isinstance(chosen, ZeroShotOptions) and kind == "ner" and chosen.method == "likelihood":
+        raise ConfigError(
+            "spans have no likelihood to compare", where=f"{where}.method", fix="use generate"
+        )
+    if isinstance(chosen, PromptOptions) and labels is not None:
+        for label in chosen.names:
+            if label not in labels:
+                raise ConfigError(
+                    f"no label {label!r}", where=f"{where}.names", fix=_near(label, list(labels))
+                )
+    if isinstance(chosen, RulesOptions):
+        from medsweep.arms.rules import load_rules
+
+        load_rules(chosen.path, kind, labels)
+    if isinstance(chosen, PredictionsOptions):
+        if chosen.path.suffix.lower() not in (".csv", ".jsonl", ".parquet"):
+            raise ConfigError(
+                "neither .csv, .jsonl nor .parquet", where=f"{where}.path", fix="convert the table"
+            )
+        if not chosen.path.is_file():
+            raise ConfigError(
+                f"no such file: {chosen.path}", where=f"{where}.path", fix="correct the path"
+            )
+
+
+def _near(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"known: {', '.join(known)}" if known else "this arm has no options"

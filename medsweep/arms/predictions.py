@@ -1,0 +1,115 @@
+"""Predictions that something else made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from medsweep.arms.options import PredictionsOptions
+from medsweep.corpus import Document, Span
+from medsweep.errors import DataError
+from medsweep.tasks import Task
+from medsweep.training._base import Prediction
+
+
+class Predictions:
+    """A table with a row for each test document: its id, and what was predicted.
+
+    ``pred`` is a label, or for NER JSON ``[[start, end, type], …]``; empty where the output of
+    what made it did not parse, which counts as wrong.
+    """
+
+    trains = False
+
+    def __init__(self, task: Task, options: PredictionsOptions) -> None:
+        self._task, self._path = task, options.path
+        self._id = options.columns.get("doc_id", "doc_id")
+        self._pred = options.columns.get("pred", "pred")
+        self._rows = self._read()
+
+    def predict(
+        self,
+        train: Sequence[Document],  # noqa: ARG002 - it was all done elsewhere
+        test: Sequence[Document],
+        *,
+        seed: int,  # noqa: ARG002
+    ) -> list[Prediction]:
+        """Look up ``test``.
+
+        Raises:
+            DataError: a test document has no row.
+        """
+        missing = [d.id for d in test if d.id not in self._rows]
+        if missing:
+            raise DataError(
+                f"{len(missing)} of {len(test)} test documents have no row, such as {missing[0]}",
+                where=str(self._path),
+                fix="predict every test document",
+            )
+        return [self._prediction(d.id, self._rows[d.id]) for d in test]
+
+    def _read(self) -> dict[str, str]:
+        import pandas as pd
+
+        path = self._path
+        try:
+            if path.suffix.lower() == ".parquet":
+                table = pd.read_parquet(path)
+            elif path.suffix.lower() == ".csv":
+                table = pd.read_csv(path, dtype=str, keep_default_na=False)
+            else:
+                with path.open(encoding="utf-8") as lines:
+                    table = pd.DataFrame(
+                        [json.loads(line) for line in lines if line.strip()], dtype=object
+                    )
+        except (OSError, ValueError, ImportError) as error:
+            raise DataError(
+                f"cannot be read ({type(error).__name__})", where=str(path), fix="save it again"
+            ) from None
+        for column in (self._id, self._pred):
+            if column not in table.columns:
+                raise DataError(
+                    f"no column {column!r}",
+                    where=str(path),
+                    fix="name the columns in options.columns",
+                )
+        ids = [str(v) for v in table[self._id]]
+        if len(set(ids)) < len(ids):
+            twice = next(i for i in ids if ids.count(i) > 1)
+            raise DataError(
+                f"document {twice} has several rows",
+                where=str(path),
+                fix="keep one row a document",
+            )
+        return dict(zip(ids, (_text(v) for v in table[self._pred]), strict=True))
+
+    def _prediction(self, doc_id: str, value: str) -> Prediction:
+        if self._task.kind == "classification":
+            return Prediction(doc_id, label=value or None)
+        if not value:
+            return Prediction(doc_id)
+        try:
+            spans = tuple(sorted(_span(v) for v in json.loads(value)))
+        except (ValueError, TypeError, KeyError):
+            raise DataError(
+                f"the prediction of document {doc_id} is not [[start, end, type], …]",
+                where=str(self._path),
+                fix="write spans as JSON; leave the field empty where there is no answer",
+            ) from None
+        return Prediction(doc_id, spans=spans)
+
+
+def _text(value: Any) -> str:
+    """A cell as text; lists of spans may come as such from JSONL or parquet."""
+    if value is None or value != value:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _span(value: Any) -> Span:
+    start, end, kind, *rest = value
+    if not isinstance(kind, str):
+        raise TypeError
+    fragments = tuple((int(a), int(b)) for a, b in rest[0]) if rest else ()
+    return Span(int(start), int(end), kind, fragments)

@@ -1,0 +1,99 @@
+"""What models are told. All wording stands here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from medsweep.corpus import Document
+from medsweep.tasks import Task
+from medsweep.tasks._base import TaskKind
+
+Message = dict[str, str]
+
+_SORT = "Read the clinical document and choose the one category that fits it."
+_FIND = "Find every mention of the entity types below in the clinical document."
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """Prompts of a task.
+
+    The wording that all documents share comes first, so that a model computes it once.
+
+    Attributes:
+        kind: the task's.
+        labels: classes or entity types.
+        names: what they are called in the prompt, by label.
+        instruction: the first sentence.
+        as_json: whether the answer is JSON; else the name of a class alone.
+    """
+
+    kind: TaskKind
+    labels: tuple[str, ...]
+    names: Mapping[str, str]
+    instruction: str
+    as_json: bool
+
+    @classmethod
+    def of(
+        cls, task: Task, *, names: Mapping[str, str], instruction: str | None, as_json: bool
+    ) -> Prompts:
+        """The prompts of ``task`` with a sweep file's wording, where it gives one."""
+        first = instruction or (_SORT if task.kind == "classification" else _FIND)
+        called = {label: names.get(label, label) for label in task.labels}
+        return cls(task.kind, task.labels, called, first, as_json)
+
+    def messages(self, text: str, examples: Sequence[tuple[str, Document]] = ()) -> list[Message]:
+        """The conversation that asks about ``text``.
+
+        Args:
+            text: of the document, or the part of it that fits.
+            examples: pairs of a text, perhaps shortened, and the document with its gold.
+        """
+        messages: list[Message] = []
+        texts = [*(t for t, _ in examples), text]
+        for place, shown in enumerate(texts):
+            head = "" if place else f"{self._head()}\n\n"
+            messages.append(
+                {"role": "user", "content": f"{head}Document:\n{shown}\n\n{self._ask()}"}
+            )
+            if place < len(examples):
+                answer = self.answer(examples[place][1], shown)
+                messages.append({"role": "assistant", "content": answer})
+        return messages
+
+    def plain(self, messages: Sequence[Message]) -> str:
+        """The conversation as one text, for models without a chat template."""
+        parts = [
+            m["content"] if m["role"] == "user" else f"Answer: {m['content']}" for m in messages
+        ]
+        return "\n\n".join([*parts, "Answer:"])
+
+    def answer(self, document: Document, shown: str) -> str:
+        """A document's gold, as a model should write it; mentions that ``shown`` lacks left out."""
+        if self.kind == "classification":
+            name = self.names.get(document.label or "", document.label or "")
+            return json.dumps({"label": name}, ensure_ascii=False) if self.as_json else name
+        found = [
+            {"text": text, "type": self.names.get(s.type, s.type)}
+            for s in document.spans or ()
+            if (text := document.text[s.start : s.end]) in shown
+        ]
+        return json.dumps(found, ensure_ascii=False)
+
+    def _head(self) -> str:
+        kinds = "Categories" if self.kind == "classification" else "Entity types"
+        lines = "\n".join(f"- {self.names[label]}" for label in self.labels)
+        return f"{self.instruction}\n{kinds}:\n{lines}"
+
+    def _ask(self) -> str:
+        if self.kind == "ner":
+            return (
+                'Answer only with a JSON list of {"text": <exactly as written>, "type": <entity '
+                "type>}, in the order of the document, with every repetition; [] if there is none."
+            )
+        if self.as_json:
+            return 'Answer only with JSON: {"label": <category>}.'
+        return "Category:"

@@ -1,0 +1,68 @@
+"""The arm that applies a pattern file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from medsweep.arms.options import RulesOptions
+from medsweep.arms.rules.patterns import load_rules
+from medsweep.corpus import Document, Span
+from medsweep.tasks import Task
+from medsweep.training._base import Prediction
+
+# Clinical notes wrap lines inside of sentences, so a single line break ends none.
+_END = re.compile(r"(?<=[.!?;])\s+|\n\s*\n")
+
+
+class Rules:
+    """Classification: the first rule that fits a sentence. NER: all matches, first rules first."""
+
+    trains = False
+
+    def __init__(self, task: Task, options: RulesOptions) -> None:
+        self._task = task
+        self._file = load_rules(options.path, task.kind, task.labels)
+
+    def predict(
+        self,
+        train: Sequence[Document],  # noqa: ARG002 - a person has learnt from them
+        test: Sequence[Document],
+        *,
+        seed: int,  # noqa: ARG002
+    ) -> list[Prediction]:
+        """Apply the rules."""
+        if self._task.kind == "ner":
+            return [Prediction(d.id, spans=self._spans(d.text)) for d in test]
+        return [Prediction(d.id, label=self._label(d.text)) for d in test]
+
+    def _label(self, text: str) -> str | None:
+        sentences = [" ".join(text[a:b].split()) for a, b in _sentences(text)]
+        for rule in self._file.rules:
+            for sentence in sentences:
+                if rule.pattern.search(sentence) and not (
+                    rule.unless and rule.unless.search(sentence)
+                ):
+                    return rule.label
+        return self._file.default
+
+    def _spans(self, text: str) -> tuple[Span, ...]:
+        taken: list[Span] = []
+        sentences = list(_sentences(text))
+        for rule in self._file.rules:
+            for start, end in sentences:
+                if rule.unless and rule.unless.search(text, start, end):
+                    continue
+                for match in rule.pattern.finditer(text, start, end):
+                    a, b = match.span("mention" if "mention" in match.re.groupindex else 0)
+                    if 0 <= a < b and all(b <= s.start or a >= s.end for s in taken):
+                        taken.append(Span(a, b, rule.label))
+        return tuple(sorted(taken))
+
+
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for end in _END.finditer(text):
+        yield start, end.start()
+        start = end.end()
+    yield start, len(text)

@@ -1,0 +1,62 @@
+"""Which training documents become examples of a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from medsweep.corpus import Document
+
+# Robertson & Zaragoza 2009, doi:10.1561/1500000019, section 3.5: their usual values.
+_K1, _B = 1.2, 0.75
+
+
+def choose(
+    train: Sequence[Document], k: int, how: str, seed: int
+) -> Callable[[Document], list[Document]]:
+    """A function from a document to its examples, at most ``k``.
+
+    ``random`` gives the same examples for every document, drawn over the classes in turn.
+    ``bm25`` gives the most similar ones, the most similar last, next to the question.
+    """
+    labelled = [d for d in train if d.label is not None or d.spans is not None]
+    if how == "bm25" and labelled:
+        return _Bm25(labelled, k)
+    picked = _in_turn(labelled, k, seed)
+    return lambda _: picked
+
+
+def _in_turn(train: Sequence[Document], k: int, seed: int) -> list[Document]:
+    rng = np.random.default_rng(seed)
+    by_label: dict[str | None, list[Document]] = {}
+    for i in rng.permutation(len(train)):
+        by_label.setdefault(train[i].label, []).append(train[i])
+    groups = [by_label[label] for label in sorted(by_label, key=str)]
+    rows = range(max(map(len, groups), default=0))
+    picked = [group[row] for row in rows for group in groups if row < len(group)][:k]
+    return [picked[i] for i in rng.permutation(len(picked))]
+
+
+class _Bm25:
+    """Okapi BM25 over words."""
+
+    def __init__(self, train: Sequence[Document], k: int) -> None:
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        self._train, self._k = train, k
+        self._words = CountVectorizer(token_pattern=r"\w+")
+        counts = self._words.fit_transform([f"{d.text} 0" for d in train]).tocsr().astype(float)
+        lengths = np.asarray(counts.sum(axis=1)).ravel()
+        documents = np.bincount(counts.indices, minlength=counts.shape[1])
+        rows = np.repeat(np.arange(len(train)), np.diff(counts.indptr))
+        bound = _K1 * (1 - _B + _B * lengths[rows] / lengths.mean())
+        idf = np.log1p((len(train) - documents + 0.5) / (documents + 0.5))
+        counts.data = idf[counts.indices] * counts.data * (_K1 + 1) / (counts.data + bound)
+        self._weights = counts
+
+    def __call__(self, document: Document) -> list[Document]:
+        asked = self._words.transform([document.text])
+        scores = np.asarray((self._weights @ asked.T).todense()).ravel()
+        order = np.argsort(-scores, kind="stable")[: self._k]
+        return [self._train[i] for i in order[::-1]]

@@ -1,0 +1,41 @@
+"""Words with offsets, and IOB2 tags for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from medsweep.corpus import Span
+
+# Letters and digits apart, and every other sign alone: mentions begin and end inside of what
+# white space separates ("20mg", "HLA-B27-positive").
+_WORD = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|_")
+
+
+def words_of(text: str) -> list[tuple[int, int]]:
+    """(start, end) of each word."""
+    return [m.span() for m in _WORD.finditer(text)]
+
+
+def tags_of(words: Sequence[tuple[int, int]], spans: Iterable[Span]) -> list[str]:
+    """IOB2 tags; where mentions overlap, the longer one is kept."""
+    tags = ["O"] * len(words)
+    for span in sorted(spans, key=lambda s: s.end - s.start):
+        inside = [i for i, (a, b) in enumerate(words) if a < span.end and b > span.start]
+        for place, i in enumerate(inside):
+            tags[i] = f"{'I' if place else 'B'}-{span.type}"
+    return tags
+
+
+def spans_of(words: Sequence[tuple[int, int]], tags: Sequence[str]) -> tuple[Span, ...]:
+    """Mentions; an I without its B opens one, as seqeval reads it."""
+    spans: list[Span] = []
+    before = "O"
+    for (start, end), tag in zip(words, tags, strict=True):
+        prefix, _, kind = tag.partition("-")
+        if prefix == "I" and before != "O" and before.partition("-")[2] == kind:
+            spans[-1] = Span(spans[-1].start, end, kind)
+        elif prefix != "O":
+            spans.append(Span(start, end, kind))
+        before = tag
+    return tuple(spans)
