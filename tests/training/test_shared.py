@@ -1,23 +1,31 @@
 """Many adapters on one base learn what each would learn alone, whoever comes and goes."""
 
+import gc
 import math
 import threading
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from peft import PeftModel
 from safetensors.torch import load as load_bytes
 from torch import Tensor
 
 from medsweep.corpus import Document
 from medsweep.models.load import Base, head_labels
-from medsweep.training._base import Evaluation, Recipe
-from medsweep.training.adapter import fresh_adapter, trainable
+from medsweep.tasks import Task
+from medsweep.training import make_engine
+from medsweep.training._base import Evaluation, Prediction, Recipe, TrialError
+from medsweep.training.adapter import fresh_adapter, share_tensors, trainable
 from medsweep.training.batches import step_batch
 from medsweep.training.encode import Encoder
 from medsweep.training.forward import batch_loss, class_weights, targets_in
 from medsweep.training.optim import make_optimizer, set_rate, share_of_rate, total_steps
+from medsweep.training.packed import Row, packs
 from medsweep.training.prefix import PrefixCache, entering_at, pad, stack_hidden
 from medsweep.training.shared import SharedEngine
 from medsweep.training.solo import SoloEngine
@@ -140,3 +148,249 @@ def test_each_slot_equals_plain_peft(name: str, kind: str, tmp_path: Path) -> No
             mean = math.fsum(losses[begin : point.step]) / (point.step - begin)
             assert point.train_loss == pytest.approx(mean, abs=1e-8)
         assert_close(weights_of(engine, slot), weights, 1e-8)
+
+
+def alone(base: Base, slot: str, recipe: Recipe, kind: str = "classification") -> SharedEngine:
+    engine = SharedEngine(base, the_task(kind))
+    engine.attach(slot, recipe, train_of(slot), DEV)
+    return engine
+
+
+def short(recipe: Recipe, **changes: object) -> Recipe:
+    return replace(recipe, **{"min_steps": 12, "evaluations": 3, **changes})
+
+
+@pytest.fixture
+def bert(tmp_path: Path) -> Base:
+    return make_base("bert", tmp_path / "bert", "classification")
+
+
+@pytest.fixture
+def task() -> Task:
+    return the_task("classification")
+
+
+def test_with_dropout_a_slot_equals_itself_alone(bert: Base, task: Task) -> None:
+    recipes = {s: short(r, dropout=0.3) for s, r in MIXED.items()}
+    engine = SharedEngine(bert, task)
+    open_all(engine, recipes)
+    run_together(engine, list(recipes))
+    for slot, recipe in recipes.items():
+        single = alone(bert, slot, recipe)
+        run(single, slot)
+        assert_close(weights_of(engine, slot), weights_of(single, slot), 1e-8)
+        still = alone(bert, slot, replace(recipe, dropout=0.0))
+        run(still, slot)
+        other = weights_of(still, slot)
+        assert any((t - other[n]).abs().max() > 1e-4 for n, t in weights_of(single, slot).items())
+
+
+@pytest.mark.parametrize("kind", ["classification", "ner"])
+def test_in_single_precision_it_equals_the_solo_engine(kind: str, tmp_path: Path) -> None:
+    base = make_base("bert", tmp_path, kind, torch.float32)
+    recipes = {s: short(r) for s, r in MIXED.items()}
+    shared, solo = SharedEngine(base, the_task(kind)), SoloEngine(base, the_task(kind))
+    for engine in (shared, solo):
+        for slot, recipe in recipes.items():
+            engine.attach(slot, recipe, train_of(slot), DEV)
+    found = run_together(shared, list(recipes))
+    for slot in recipes:
+        points = found[slot]
+        assert isinstance(points, list)
+        for point, wanted in zip(points, [solo.advance(slot) for _ in points], strict=True):
+            # bf16 products, where they are native, round by what stands beside them.
+            assert point.train_loss == pytest.approx(wanted.train_loss, abs=2e-2)
+            assert (point.step, point.epoch, point.tokens, point.done) == (
+                wanted.step,
+                wanted.epoch,
+                wanted.tokens,
+                wanted.done,
+            )
+
+
+def test_a_nan_ends_its_own_slot(bert: Base, task: Task) -> None:
+    recipes = {s: short(r) for s, r in MIXED.items()}
+    engine = SharedEngine(bert, task)
+    open_all(engine, recipes)
+    with torch.no_grad():
+        next(iter(engine._trials["twin"].slot.parameters.values())).fill_(math.nan)
+    found = run_together(engine, list(recipes))
+    assert isinstance(found["twin"], TrialError)
+    for slot in recipes.keys() - {"twin"}:
+        single = alone(bert, slot, recipes[slot])
+        run(single, slot)
+        assert_close(weights_of(engine, slot), weights_of(single, slot), 1e-10)
+
+
+def test_rows_that_raise_end_their_own_slot(bert: Base, task: Task) -> None:
+    recipes = {s: short(r) for s, r in MIXED.items()}
+    engine = SharedEngine(bert, task)
+    open_all(engine, recipes)
+    broken = engine._trials["two"].slot
+    broken.windows[:] = [replace(w, ids=(10_000, *w.ids)) for w in broken.windows]
+    found = run_together(engine, list(recipes))
+    assert isinstance(found["two"], IndexError)
+    for slot in recipes.keys() - {"two"}:
+        single = alone(bert, slot, recipes[slot])
+        run(single, slot)
+        assert_close(weights_of(engine, slot), weights_of(single, slot), 1e-10)
+
+
+def test_slots_come_and_go_while_others_train(bert: Base, task: Task) -> None:
+    recipes = {s: short(r, min_steps=60) for s, r in MIXED.items()}
+    engine = SharedEngine(bert, task)
+    stay, go = ["all", "top"], ["two", "twin"]
+    for slot in [*stay, "two"]:
+        engine.attach(slot, recipes[slot], train_of(slot), DEV)
+    threads = [threading.Thread(target=run, args=(engine, s)) for s in stay]
+    for thread in threads:
+        thread.start()
+    run(engine, "two", 1)
+    engine.detach("two")
+    engine.attach("twin", recipes["twin"], train_of("twin"), DEV)
+    run(engine, "twin", 1)
+    engine.detach("twin")
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert go not in list(engine._trials)
+    for slot in stay:
+        single = alone(bert, slot, recipes[slot])
+        run(single, slot)
+        assert_close(weights_of(engine, slot), weights_of(single, slot), 1e-8)
+
+
+def test_detaching_wakes_whoever_waits(bert: Base, task: Task) -> None:
+    engine = alone(bert, "all", short(MIXED["all"], min_steps=100_000, evaluations=1))
+    found: dict[str, object] = {}
+    thread = threading.Thread(target=lambda: found.update(run_together(engine, ["all"])))
+    thread.start()
+    while engine._trials["all"].slot.progress.step < 3:
+        time.sleep(0.01)
+    engine.detach("all")
+    thread.join(30)
+    assert not thread.is_alive()
+    assert isinstance(found["all"], TrialError)
+    engine.detach("unknown")
+
+
+@pytest.mark.parametrize("other", [SharedEngine, SoloEngine])
+def test_a_state_goes_on_elsewhere(
+    other: type[SharedEngine | SoloEngine], tmp_path: Path, task: Task
+) -> None:
+    base = make_base("bert", tmp_path, "classification", torch.float32)
+    recipe = short(MIXED["two"], dropout=0.2 if other is SharedEngine else 0.0)
+    straight = alone(base, "two", recipe)
+    run(straight, "two")
+    first = alone(base, "two", recipe)
+    first.advance("two")
+    second = other(base, task)
+    second.attach("two", recipe, train_of("two"), DEV, first.state("two"))
+    last = [second.advance("two"), second.advance("two")][-1]
+    assert last.done
+    exact = 0.0 if other is SharedEngine else 1e-3
+    assert_close(weights_of(second, "two"), weights_of(straight, "two"), exact)
+    with pytest.raises(TrialError, match="budget"):
+        second.advance("two")
+
+
+# PEFT asks transformers for a property by its former name.
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+@pytest.mark.parametrize(("name", "kind"), SHAPES)
+def test_a_saved_adapter_gives_the_same_logits_in_peft(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    base = make_base(name, tmp_path / "base", kind, torch.float32)
+    engine = SharedEngine(base, the_task(kind))
+    recipes = {s: short(MIXED[s], evaluations=1) for s in ("all", "two")}
+    open_all(engine, recipes)
+    run_together(engine, list(recipes))
+    for slot in recipes:
+        engine.save(slot, tmp_path / slot)
+        peft = PeftModel.from_pretrained(share_tensors(base.model), tmp_path / slot).eval()
+        trial = engine._trials[slot]
+        windows = trial.slot.dev_windows
+        with torch.no_grad():
+            wanted = [peft(**pad([w], base)).logits[0].numpy() for w in windows]
+        rows = [Row(trial.adapter, 0, w) for w in windows]
+        for found, logits in zip(engine._model.predict(rows, 64, exact=True), wanted, strict=True):
+            np.testing.assert_allclose(found, logits, atol=2e-5)
+        assert engine.predict(slot, DEV) == approx_predictions(
+            engine._encoder.decode(DEV, windows, wanted)
+        )
+
+
+def approx_predictions(predictions: Sequence[Prediction]) -> list[Prediction]:
+    return [
+        replace(p, scores=pytest.approx(dict(p.scores), abs=1e-5))  # type: ignore[arg-type]
+        for p in predictions
+    ]
+
+
+def test_prediction_uses_the_best_adapter_and_leaves_the_last(bert: Base, task: Task) -> None:
+    engine = alone(bert, "all", short(MIXED["all"]))
+    engine.advance("all")
+    trial = engine._trials["all"]
+    first = engine.predict("all", DEV)
+    with torch.no_grad():
+        for tensor in trial.slot.parameters.values():
+            tensor.add_(1.0)
+    moved = weights_of(engine, "all")
+    assert engine.predict("all", DEV) == first
+    assert_close(weights_of(engine, "all"), moved, 0.0)
+
+
+def test_memory_running_out_is_answered_by_smaller_passes(bert: Base, task: Task) -> None:
+    engine, recipe = SharedEngine(bert, task), short(MIXED["all"])
+    engine.attach("all", recipe, train_of("all"), DEV)
+    engine._budget = 512
+
+    def full(_module: object, args: tuple[object, ...], kwargs: dict[str, Tensor]) -> None:
+        if kwargs["input_ids"].numel() > 128:
+            raise torch.OutOfMemoryError
+
+    with bert.model.register_forward_pre_hook(full, with_kwargs=True):
+        run(engine, "all")
+    single = alone(bert, "all", recipe)
+    run(single, "all")
+    assert_close(weights_of(engine, "all"), weights_of(single, "all"), 1e-8)
+
+
+def test_the_base_is_left_as_it_was(bert: Base, task: Task) -> None:
+    before = {n: t.clone() for n, t in bert.model.state_dict().items()}
+    names = [n for n, _ in bert.model.named_modules()]
+    engine = SharedEngine(bert, task)
+    open_all(engine, {s: short(r) for s, r in MIXED.items()})
+    run_together(engine, list(MIXED))
+    assert names == [n for n, _ in bert.model.named_modules()]
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in bert.model.modules())
+    for name, tensor in bert.model.state_dict().items():
+        assert torch.equal(tensor, before[name])
+    assert not any(p.requires_grad for p in bert.model.parameters())
+
+
+def test_memory_does_not_drift(bert: Base, task: Task) -> None:
+    engine = SharedEngine(bert, task)
+    recipe = short(MIXED["all"], min_steps=1, evaluations=3)
+
+    def cycles(count: int) -> tuple[int, int]:
+        for _ in range(count):
+            engine.attach("all", recipe, train_of("all"), DEV)
+            engine.advance("all")
+            engine.detach("all")
+        gc.collect()
+        sizes = [t.nbytes for t in gc.get_objects() if issubclass(type(t), Tensor)]
+        return len(sizes), sum(sizes)
+
+    after_20 = cycles(20)
+    assert cycles(180) == after_20
+
+
+def test_what_mixes_rows_does_not_pack(bert: Base, task: Task) -> None:
+    assert packs(bert)
+    assert isinstance(make_engine("shared", bert, task), SharedEngine)
+    layer = bert.model.bert.encoder.layer[0].intermediate
+    plain = layer.forward
+    layer.forward = lambda x: plain(x.flatten(0, 1)).view(*x.shape[:2], -1)
+    assert not packs(bert)
+    assert isinstance(make_engine("shared", bert, task), SoloEngine)
