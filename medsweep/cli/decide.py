@@ -184,7 +184,7 @@ def _read_params(path: Path) -> dict[str, int]:
     if not isinstance(found, dict):
         raise ConfigError("is no JSON object", where=str(path), fix=fix)
     for name, value in found.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 1:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value < 1e15:
             raise ConfigError("is no number of parameters", where=f"{path}: {name}", fix=fix)
     return {name: int(value) for name, value in found.items()}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from medsweep.report import plots, sentences, tables, words
+from medsweep.report import breakdown, plots, sentences, tables, words
 from medsweep.report.blocks import Block, Bullets, Section, Text
 from medsweep.report.mistakes import ClassScore, confusion, label_scores, rows_of, span_scores
 
@@ -55,9 +55,6 @@ def _section(name: str, title: str, blocks: list[Any]) -> Section:
 
 def _verdict(verdict: Mapping[str, Any]) -> list[Block]:
     notes = [str(n) for n in verdict.get("notes", [])]
-    named = verdict["smallest"] is not None or verdict["fewest_labels"] is not None
-    if named and verdict["reason"]:
-        notes.insert(0, verdict["reason"])
     if verdict["power"]["enough"] is False:
         notes.append(verdict["power"]["statement"])
     blocks: list[Block] = [Text(sentences.headline(verdict), kind="headline")]
@@ -69,25 +66,26 @@ def _verdict(verdict: Mapping[str, Any]) -> list[Block]:
 def _mistakes(verdict: Mapping[str, Any], predictions: pd.DataFrame | None) -> list[Block]:
     if predictions is None:
         return []
-    reference = verdict["reference"]
-    systems = {
-        _title(s): rows_of(predictions, s)
-        for s in (plots.focus(verdict), reference)
-        if s is not None
-    }
-    systems = {name: rows for name, rows in systems.items() if len(rows)}
     blocks: list[Block] = []
     scores: dict[str, list[ClassScore]] = {}
-    for name, rows in systems.items():
+    names = []
+    for role, system in (("candidate", plots.focus(verdict)), ("reference", verdict["reference"])):
+        rows = rows_of(predictions, system) if system is not None else predictions.head(0)
+        if system is None or rows.empty:
+            continue
+        names.append(f"{role}: {_title(system)}")
         if verdict["task"] == "classification":
             found = confusion(rows)
-            scores[name] = label_scores(found)
+            scores[role] = label_scores(found)
             if len(found.pred) <= MOST_CLASSES:
-                blocks.append(tables.matrix(found, name, rows["draw"].nunique()))
+                blocks.append(breakdown.matrix(found, names[-1], rows["draw"].nunique()))
         else:
-            scores[name] = span_scores(rows)
+            scores[role] = span_scores(rows)
     noun = "label" if verdict["task"] == "classification" else "type"
-    return [*blocks, tables.classes(scores, noun)] if any(scores.values()) else blocks
+    if not any(scores.values()):
+        return blocks
+    about = Text("Shown are the " + " and the ".join(names) + ".")
+    return [about, *blocks, breakdown.classes(scores, noun)]
 
 
 def _title(system: Mapping[str, Any]) -> str:
@@ -98,7 +96,7 @@ def _title(system: Mapping[str, Any]) -> str:
 def _search(verdict: Mapping[str, Any], trials: pd.DataFrame | None) -> list[Any]:
     if trials is None or trials.empty:
         return []
-    return [*tables.trials(trials), plots.search(trials, verdict["metric"])]
+    return [*breakdown.trials(trials), plots.search(trials, verdict["metric"])]
 
 
 def _sentence(text: str) -> str:

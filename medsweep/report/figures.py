@@ -1,4 +1,4 @@
-"""The figures, each a function from results to an SVG element."""
+"""Figures of cells, trials and mistakes, each a function from results to an SVG element."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def forest(verdict: Mapping[str, Any], alt: str) -> str:
             axes.plot([lower], [row], marker="|", ms=8, mew=1.6, color=look["color"])
             axes.plot([diff], [row], ls="", ms=6.5, mew=1.5, **look)
             axes.annotate(
-                f"{words.signed(diff)}  ({words.signed(lower)})",
+                f"{words.signed(diff)}  ({words.signed(lower)})".replace("-", "−"),
                 (1.01, row),
                 xycoords=("axes fraction", "data"),
                 va="center",
@@ -67,48 +67,12 @@ def forest(verdict: Mapping[str, Any], alt: str) -> str:
         top: dict[str, Any] = {
             "xycoords": ("data", "axes fraction"),
             "va": "bottom",
-            "ha": "center",
             "fontsize": 9,
         }
-        axes.annotate(f"margin −{margin:g}", (-margin, 1.0), **top)
-        axes.annotate("no difference", (0, 1.0), color="#555555", **top)
+        axes.annotate(f"margin −{margin:g} ", (-margin, 1.0), ha="right", **top)
+        axes.annotate(" 0", (0, 1.0), ha="center", **top)
         _decision_legend(axes, cells)
         return svg.to_svg(figure, "forest", alt)
-
-
-def curves(verdict: Mapping[str, Any], alt: str) -> str:
-    """Score against training size, a panel a model, with draws, bands and the other arms."""
-    found = verdict["curves"]
-    reference, margin = verdict["reference"]["score"], verdict["margin"]
-    columns = min(2, len(found))
-    rows = -(-len(found) // columns)
-    with svg.style("curves"):
-        figure = svg.new_figure(WIDTH, 2.7 * rows + 0.75)
-        grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
-        for axes, curve in zip(grid.flat, found, strict=False):
-            axes.axhline(reference, color=svg.BLACK, lw=1.1, label="reference")
-            axes.axhline(
-                reference - margin,
-                color=svg.BLACK,
-                lw=1.1,
-                ls=(0, (4, 3)),
-                label="reference − margin",
-            )
-            _curve(axes, curve)
-            _other_arms(axes, verdict["arms"], curve)
-            axes.set_title(curve["model"])
-            svg.sizes_axis(axes, curve["train_sizes"])
-        for axes in grid.flat[len(found) :]:
-            axes.set_visible(False)
-        figure.supxlabel("training documents", fontsize=9.5)
-        figure.supylabel(words.metric_name(verdict["metric"]), fontsize=9.5)
-        entries = {
-            label: handle
-            for axes in grid.flat
-            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-        }
-        figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=4)
-        return svg.to_svg(figure, "curves", alt)
 
 
 def sizes(verdict: Mapping[str, Any], alt: str) -> str:
@@ -177,7 +141,9 @@ def confusion(found: Confusion, name: str, alt: str) -> str:
         axes.pcolormesh(share, cmap="Blues", vmin=0, vmax=1.3, edgecolors="white", linewidth=1)
         for r in range(rows):
             for c in range(columns):
-                axes.text(c + 0.5, r + 0.5, f"{found.counts[r, c]:.4g}", ha="center", va="center")
+                axes.text(
+                    c + 0.5, r + 0.5, words.count(found.counts[r, c]), ha="center", va="center"
+                )
         axes.set_xticks(np.arange(columns) + 0.5, found.pred, rotation=35, ha="right")
         axes.set_yticks(np.arange(rows) + 0.5, found.gold)
         axes.invert_yaxis()
@@ -185,56 +151,6 @@ def confusion(found: Confusion, name: str, alt: str) -> str:
         axes.set_xlabel("predicted")
         axes.set_ylabel("gold")
         return svg.to_svg(figure, name, alt)
-
-
-def _curve(axes: Axes, curve: Mapping[str, Any]) -> None:
-    x = curve["train_sizes"]
-    if band := curve["band"]:
-        at = [p["train_size"] for p in band]
-        low, high = [p["low"] for p in band], [p["high"] for p in band]
-        axes.fill_between(
-            at, low, high, color=svg.BLUE, alpha=0.18, lw=0, label="band of the curve"
-        )
-        axes.plot(at, [p["score"] for p in band], color=svg.BLUE, lw=1.8, label="fitted curve")
-    else:
-        axes.plot(x, curve["scores"], color=svg.BLUE, lw=1.2)
-    dots = [(n, s) for n, scores in zip(x, curve["draw_scores"], strict=True) for s in scores]
-    axes.plot(
-        *zip(*dots, strict=True), ls="", marker=".", ms=5, color=svg.BLUE, alpha=0.6, label="draw"
-    )
-    axes.plot(
-        x, curve["scores"], ls="", marker="o", ms=5.5, color=svg.BLUE, label="mean over draws"
-    )
-
-
-def _other_arms(axes: Axes, arms: Sequence[Mapping[str, Any]], curve: Mapping[str, Any]) -> None:
-    first, last = curve["train_sizes"][0], curve["train_sizes"][-1]
-    looks = zip(
-        (a for a in words.ARM_NAMES if a != "finetuned"),
-        (
-            svg.GREY,
-            svg.PURPLE,
-            svg.ORANGE,
-            svg.GREEN,
-            svg.VERMILLION,
-            svg.SKY,
-            svg.PURPLE,
-            svg.GREY,
-        ),
-        (":", (0, (1, 1)), "-", "-", "--", "--", "-.", "-."),
-        ("", "", "^", "D", "", "", "", ""),
-        strict=True,
-    )
-    for arm, color, line, marker in looks:
-        rows = [a for a in arms if a["arm"] == arm and a["model"] in (None, curve["model"])]
-        flat = [a for a in rows if not a["train_size"]]
-        sized = sorted((a["train_size"], a["score"]) for a in rows if a["train_size"])
-        sized = [(n, s) for n, s in sized if first <= n <= last]
-        look: dict[str, Any] = {"color": color, "ls": line, "lw": 1.2, "label": words.arm_name(arm)}
-        for a in flat[:1]:
-            axes.axhline(a["score"], **look)
-        if sized:
-            axes.plot(*zip(*sized, strict=True), marker=marker, ms=3.5, **look)
 
 
 def _decision_legend(axes: Axes, cells: Sequence[Mapping[str, Any]]) -> None:

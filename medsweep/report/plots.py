@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from medsweep.report import figures, words
+from medsweep.report import curve_figure, figures, words
 from medsweep.report.blocks import Plot
 from medsweep.report.mistakes import Confusion, confusion, rows_of
 from medsweep.report.words import Decision
@@ -34,7 +34,7 @@ def forest(verdict: Mapping[str, Any]) -> Plot | None:
 
 def curves(verdict: Mapping[str, Any]) -> Plot | None:
     """Learning curves, ``None`` where no candidate trains."""
-    found = verdict["curves"]
+    found = curve_figure.drawn(verdict)
     if not found:
         return None
     alt = "Learning curves: " + "; ".join(
@@ -46,7 +46,7 @@ def curves(verdict: Mapping[str, Any]) -> Plot | None:
         f"Dots are draws; the curve a − b·n^(−c) has a {words.share_level(verdict['alpha'])} "
         "bootstrap band and is not drawn beyond the sizes that were run."
     )
-    return Plot("curves", figures.curves(verdict, alt), alt, caption)
+    return Plot("curves", curve_figure.curves(verdict, alt), alt, caption)
 
 
 def sizes(verdict: Mapping[str, Any]) -> Plot | None:

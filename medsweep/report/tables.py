@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
-import pandas as pd
 
 from medsweep.report import words
 from medsweep.report.blocks import Table
-from medsweep.report.mistakes import ClassScore, Confusion
+from medsweep.report.curve_figure import drawn
 from medsweep.report.words import Decision
 
 
@@ -89,86 +86,6 @@ def arms(verdict: Mapping[str, Any]) -> Table:
     )
 
 
-def matrix(found: Confusion, name: str, draws: int) -> Table:
-    """A confusion matrix, shaded by the share of a gold label's documents."""
-    share = found.counts / np.maximum(found.counts.sum(axis=1, keepdims=True), 1e-12)
-    return Table(
-        ["gold ↓ predicted →", *found.pred],
-        [
-            [label, *(f"{n:.4g}" for n in row)]
-            for label, row in zip(found.gold, found.counts, strict=True)
-        ],
-        f"Documents of {name} by gold and predicted label"
-        + (f", mean over {draws} draws." if draws > 1 else "."),
-        shades=[[0.0, *(float(s) for s in row)] for row in share],
-    )
-
-
-def classes(scores: Mapping[str, Sequence[ClassScore]], noun: str) -> Table:
-    """Precision, recall and F1 by class, for several systems side by side."""
-    names = sorted({s.name for found in scores.values() for s in found})
-    by_name = {system: {s.name: s for s in found} for system, found in scores.items()}
-    empty = {n: ClassScore(n, 0, 0.0, 0.0, 0.0) for n in names}
-    rows = []
-    for name in names:
-        found = [by_name[system].get(name, empty[name]) for system in scores]
-        row = [name, str(max(s.support for s in found))]
-        for s in found:
-            row += [words.number(s.precision, 2), words.number(s.recall, 2), words.number(s.f1, 2)]
-        rows.append(row)
-    heads = [f"{system} {part}" for system in scores for part in ("P", "R", "F1")]
-    return Table(
-        [noun, "in gold", *heads],
-        rows,
-        f"Precision (P), recall (R) and F1 by {noun}, over all draws.",
-    )
-
-
-def trials(table: pd.DataFrame) -> list[Table]:
-    """Trials by status, and the best of each cell."""
-    found = []
-    if {"phase", "status"} <= set(table.columns):
-        counts = pd.crosstab(table["phase"].astype(str), table["status"].astype(str))
-        found.append(
-            Table(
-                ["phase", *map(str, counts.columns)],
-                [
-                    [str(phase), *map(str, row)]
-                    for phase, row in zip(counts.index, counts.to_numpy().tolist(), strict=True)
-                ],
-                "Trials by how they ended; stopped trials were stopped early by the search.",
-            )
-        )
-    if {"phase", "model", "train_size", "score"} <= set(table.columns):
-        rows = table[table["phase"] == "search"].dropna(subset=["score"])
-        best = rows.loc[rows.groupby(["model", "train_size"])["score"].idxmax()]
-        columns = [
-            c for c in ("rank", "alpha", "learning_rate", "top_layers", "dropout") if c in best
-        ]
-        found.append(
-            Table(
-                ["model", "n", "trials", "best on dev", *(c.replace("_", " ") for c in columns)],
-                [
-                    [
-                        str(row["model"]),
-                        str(row["train_size"]),
-                        str(
-                            (
-                                (rows["model"] == row["model"])
-                                & (rows["train_size"] == row["train_size"])
-                            ).sum()
-                        ),
-                        words.number(float(row["score"])),
-                        *(_value(row[c], c) for c in columns),
-                    ]
-                    for row in best.to_dict("records")
-                ],
-                "The best trial of each cell on dev.",
-            )
-        )
-    return [t for t in found if t.rows]
-
-
 def labels(verdict: Mapping[str, Any]) -> Table:
     """What each training size costs in labels."""
     rows, marked = [], set()
@@ -194,7 +111,7 @@ def labels(verdict: Mapping[str, Any]) -> Table:
 def labels_needed(verdict: Mapping[str, Any]) -> Table:
     """Training documents at which each fitted curve reaches reference − margin."""
     rows = []
-    for curve in verdict["curves"]:
+    for curve in drawn(verdict):
         needed, sizes = curve["labels_needed"], curve["train_sizes"]
         if needed is None:
             rows.append([curve["model"], "–", "–", "–", curve["reason"] or ""])
@@ -282,9 +199,3 @@ def _flat(prefix: str, values: Mapping[str, Any]) -> list[list[str]]:
         else:
             rows.append([name, "–" if value is None else str(value)])
     return rows
-
-
-def _value(value: Any, column: str) -> str:
-    if value is None or pd.isna(value):
-        return "all" if column == "top_layers" else "–"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -88,10 +88,15 @@ def signed(value: float | None) -> str:
     return "–" if _missing(value) else f"{value:+.3f}"
 
 
+def count(value: float) -> str:
+    """A number of documents, or a mean of such numbers over draws."""
+    return f"{value:.0f}" if abs(value - round(value)) < 0.05 else f"{value:.1f}"
+
+
 def interval(ends: Iterable[float]) -> str:
     """The two ends of an interval."""
     low, high = ends
-    return f"{low:.3f} to {high:.3f}"
+    return f"{low:.3f}, {high:.3f}"
 
 
 def p_value(value: float | None) -> str:

@@ -123,7 +123,8 @@ def test_the_dictionary_has_the_keys_of_verdict_json_and_is_json() -> None:
     found = run(sweep(), dev_labels=30, name="s", provenance={"commit": "x"}).to_dict()
     assert set(found) == KEYS
     assert all(set(c) == CELL_KEYS for c in found["cells"])
-    assert set(found["cells"][0]["adapter"]) == {"draw", "score", "diff", "diff_lower"}
+    keys = {"draw", "score", "diff", "diff_lower", "p_adjusted", "non_inferior"}
+    assert set(found["cells"][0]["adapter"]) == keys
     assert {"arm", "model", "params", "train_size", "score", "ci"} <= set(found["reference"])
     assert found["cells"][0]["labels_used"] == 80
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -397,3 +398,57 @@ def test_deciding_imports_no_training_stack() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+class TestTablesWithoutMissingValues:
+    """``predictions.parquet`` writes "" for no model and 0 for no training."""
+
+    @staticmethod
+    def table(model: Any, size: Any) -> pd.DataFrame:
+        rows = []
+        for arm, name, n in (("rules", model, size), ("finetuned", "m", 50)):
+            for i in range(40):
+                pred = str(i % 2) if arm == "rules" or i else "1"
+                rows.append((arm, name, n, 0, f"d{i}", str(i % 2), pred))
+        columns = ["arm", "model", "train_size", "draw", "doc_id", "gold", "pred"]
+        return pd.DataFrame(rows, columns=columns)
+
+    @pytest.mark.parametrize("model", ["", None, float("nan")])
+    @pytest.mark.parametrize("size", [0, None, float("nan")])
+    @pytest.mark.parametrize("wanted", ["", None])
+    def test_all_ways_to_say_nothing_are_one(self, model: Any, size: Any, wanted: Any) -> None:
+        found = decide(
+            self.table(model, size),
+            task="classification",
+            metric="accuracy",
+            reference={"arm": "rules", "model": wanted},
+            margin=0.2,
+        )
+        assert (found.reference.model, found.reference.train_size) == (None, None)
+        assert found.arms[1].train_size is None
+
+    def test_a_negative_size_is_refused(self) -> None:
+        with pytest.raises(DataError, match="below 0"):
+            decide(
+                self.table("", -1),
+                task="classification",
+                metric="accuracy",
+                reference={"arm": "rules"},
+                margin=0.2,
+            )
+
+    def test_whole_numbers_are_the_same_label_in_a_column_with_gaps(self) -> None:
+        table = self.table("", 0)
+        table["gold"] = table["gold"].astype(int)
+        table["pred"] = table["pred"].astype(float)
+        table.loc[79, "pred"] = float("nan")
+        found = decide(
+            table,
+            task="classification",
+            metric="accuracy",
+            reference={"arm": "rules"},
+            margin=0.2,
+        )
+        assert found.reference.score == 1.0
+        assert found.cells[0].score == pytest.approx(38 / 40)
+        assert found.arms[0].parse_failures == pytest.approx(1 / 40)
