@@ -151,7 +151,6 @@ class Decoder:
             logits_to_keep=1,
         ).logits[:, -1]
         first = logits.float().log_softmax(-1)
-        width = mask.shape[1]
         columns = []
         for answer in answers:
             total = first[:, answer[0]]
@@ -164,7 +163,8 @@ class Decoder:
                     past_key_values=cache,
                     use_cache=True,
                 ).logits
-                cache.crop(width)
+                # Negative: how many tokens to forget, which all versions understand.
+                cache.crop(-len(rest))
                 chances = later.float().log_softmax(-1)
                 total = total + chances[:, steps - 1, torch.tensor(rest)].sum(1)
             columns.append(total / len(answer))

@@ -1,0 +1,71 @@
+import pytest
+
+from medsweep.arms.answers import read_label, read_spans
+from medsweep.arms.selection import choose
+from medsweep.corpus import Document, Span
+
+NAMES = {"1": "Past  smoker", "2": "never"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "label"),
+    [
+        ('{"label": "past smoker"}', "1"),
+        ('Sure! {"x": 1} then {"label": "NEVER"} done', "2"),
+        ('```json\n{"label": "never"}\n```', "2"),
+        ("never.", "2"),
+        ('{"label": "perhaps"}', None),
+        ("I think never", None),
+        ("", None),
+        ("{" * 50, None),
+    ],
+)
+def test_labels(answer: str, label: str | None) -> None:
+    assert read_label(answer, NAMES) == label
+
+
+def _spans(answer: str, text: str) -> list[tuple[str, str]] | None:
+    found = read_spans(answer, text, {"D": "drug", "X": "dose"})
+    return None if found is None else [(text[s.start : s.end], s.type) for s in found]
+
+
+def test_spans_are_placed_as_whole_words() -> None:
+    text = "Aspirin 5 mg; aspirinlike aspirin, low dose aspirin"
+    one = '[{"text": "aspirin", "type": "Drug"}]'
+    assert _spans(one, text) == [("aspirin", "D")] * 2
+    longer = '[{"text": "aspirin", "type": "drug"}, {"text": "low  dose aspirin", "type": "dose"}]'
+    assert _spans(longer, text) == [("aspirin", "D"), ("low dose aspirin", "X")]
+    assert _spans('[{"text": "ASPIRIN", "type": "drug"}]', "Aspirin") == [("Aspirin", "D")]
+    assert read_spans(one, "aspirin aspirin", {"D": "drug"}) == (
+        Span(0, 7, "D"),
+        Span(8, 15, "D"),
+    )
+
+
+def test_repeats_take_places_in_order() -> None:
+    twice = '[{"text": "a", "type": "drug"}, {"text": "a", "type": "dose"}]'
+    assert _spans(twice, "a b a b a") == [("a", "D"), ("a", "X")]
+
+
+@pytest.mark.parametrize("answer", ["", "none", '{"text": "a"}', "[1]", '[{"text": "a", '])
+def test_no_list_is_no_answer(answer: str) -> None:
+    assert _spans(answer, "a") is None
+
+
+def test_empty_list_and_unknown_things_are_answers() -> None:
+    assert _spans("[]", "a") == []
+    assert _spans('[{"text": "zzz", "type": "drug"}, {"text": "a", "type": "q"}, {}]', "a") == []
+
+
+def test_bm25_finds_the_similar_one_and_puts_it_last() -> None:
+    words = ["fever and cough", "broken leg", "cough", "headache"]
+    train = [Document(str(i), t, label="x") for i, t in enumerate(words)]
+    pick = choose(train, 2, "bm25", 0)
+    assert [d.id for d in pick(Document("q", "a cough with fever"))] == ["2", "0"]
+
+
+def test_random_covers_classes() -> None:
+    train = [Document(str(i), "t", label="a" if i else "b") for i in range(9)]
+    picked = choose(train, 2, "random", 5)(train[0])
+    assert {d.label for d in picked} == {"a", "b"}
+    assert len(choose(train, 50, "random", 5)(train[0])) == 9

@@ -1,0 +1,114 @@
+"""What every arm promises, put to each of them."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medsweep.arms import Arm, make_arm
+from medsweep.arms.options import OPTIONS
+from medsweep.corpus import Document
+from medsweep.models import ModelFolder, resolve
+from medsweep.tasks import Task, make_task
+from tests.arms.conftest import classification, ner, without_gold
+from tests.arms.server import serving
+
+LABELS = ("former", "never", "smoker")
+NAMES = tuple(OPTIONS)
+
+
+def _task(kind: str) -> Task:
+    if kind == "classification":
+        return make_task("classification", LABELS, "macro_f1")
+    return make_task("ner", ("Drug",), "span_f1")
+
+
+def _documents(kind: str) -> tuple[list[Document], list[Document]]:
+    if kind == "classification":
+        return classification(24, 1), classification(7, 2, "t")
+    return ner(12), ner(7, "t")
+
+
+@pytest.fixture(params=[(n, k) for n in NAMES for k in ("classification", "ner")], ids=str)
+def case(
+    request: pytest.FixtureRequest, tmp_path: Path, tiny_bert: Path, decoder: ModelFolder
+) -> Iterator[tuple[Arm, Task, list[Document], list[Document]]]:
+    name, kind = request.param
+    task, (train, test) = _task(kind), _documents(kind)
+    options: dict[str, Any] = {}
+    model = resolve(str(tiny_bert)) if name == "probe" else decoder
+    if name == "rules":
+        rules = tmp_path / "rules.yaml"
+        rules.write_text(
+            "default: smoker\nrules: [{label: never, pattern: denies}]"
+            if kind == "classification"
+            else "rules: [{type: Drug, pattern: '(aspirin|insulin)'}]"
+        )
+        options = {"path": str(rules)}
+    if name == "predictions":
+        table = tmp_path / "table.jsonl"
+        table.write_text(
+            "".join(json.dumps({"doc_id": d.id, "pred": task.gold(d)}) + "\n" for d in test)
+        )
+        options = {"path": str(table)}
+    if name == "few_shot":
+        options = {"k": 2, "example_length": 16}
+    if name in ("zero_shot", "few_shot") and kind == "ner":
+        options["max_new_tokens"] = 8
+    if name == "endpoint":
+        answer = '{"label": "never"}' if kind == "classification" else "[]"
+        with serving(lambda _: (200, answer)) as (url, _):
+            yield (
+                make_arm(name, task, options={"url": url, "model": "m", "k": 2}),
+                task,
+                train,
+                test,
+            )
+        return
+    yield make_arm(name, task, model=model, options=options), task, train, test
+
+
+def test_predicts_every_document_in_order_and_alike_twice(
+    case: tuple[Arm, Task, list[Document], list[Document]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    arm, task, train, test = case
+    first = arm.predict(train, without_gold(test), seed=3)
+    arm.predict(train[:5], without_gold(test), seed=4)
+    again = arm.predict(train, without_gold(test), seed=3)
+    assert [p.doc_id for p in first] == [d.id for d in test]
+    assert [task.value(p) for p in first] == [task.value(p) for p in again]
+    if task.kind == "classification":
+        assert {p.label for p in first} <= {*LABELS, None}
+        for p in first:
+            assert not p.scores or sum(p.scores.values()) == pytest.approx(1, abs=1e-5)
+    else:
+        for p, d in zip(first, test, strict=True):
+            assert all(0 <= s.start < s.end <= len(d.text) for s in p.spans or ())
+    shown = "".join(capfd.readouterr())
+    assert not any(d.text in shown for d in [*train, *test])
+
+
+def test_nothing_to_predict(case: tuple[Arm, Task, list[Document], list[Document]]) -> None:
+    arm, _, train, _ = case
+    assert arm.predict(train, [], seed=0) == []
+
+
+def test_empty_text_and_one_class(case: tuple[Arm, Task, list[Document], list[Document]]) -> None:
+    arm, task, train, test = case
+    empty = Document(test[0].id, "")
+    one = [d for d in train if d.label == train[0].label]
+    assert len(arm.predict(one, [empty], seed=0)) == 1
+    assert isinstance(task.value(arm.predict(one, [empty], seed=0)[0]), str)
+
+
+def test_arms_import_no_torch() -> None:
+    code = (
+        "import sys; from medsweep.arms import check_arm; "
+        "check_arm('few_shot', 'ner', {}); check_arm('rules', 'classification', {}); "
+        "assert not {'torch', 'transformers', 'sklearn'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
