@@ -92,7 +92,7 @@ def make_plan(sweep: Sweep) -> Plan:
     slugs, folders = _resolve_models(sweep)
     documents, divisions, notes = _divide(sweep)
     labels = labels_of(sweep.task.kind, [*documents["train"]])
-    sizes, folds = _folds(sweep, divisions)
+    sizes, folds = _folds(sweep, divisions, labels)
     task = make_task(sweep.task.kind, labels, sweep.task.metric)
     tested = [d for _, _, test in divisions for d in test]
     reference_model = sweep.reference.model
@@ -230,7 +230,7 @@ def _read(source: Source, kind: Literal["classification", "ner"]) -> list[Docume
 
 
 def _folds(
-    sweep: Sweep, divisions: Sequence[_Division]
+    sweep: Sweep, divisions: Sequence[_Division], labels: Sequence[str]
 ) -> tuple[tuple[int, ...], tuple[Fold, ...]]:
     folds: list[Fold] = []
     # Every fold climbs the same sizes, so `all` is what the smallest fold has.
@@ -239,7 +239,12 @@ def _folds(
     sizes = tuple(sorted(set(wanted)))
     for number, (learn, dev, judged) in enumerate(divisions):
         ladder = corpus.build_ladder(
-            learn, sizes, sweep.draws, kind=sweep.task.kind, seed=sweep.seed + 1000 * number
+            learn,
+            sizes,
+            sweep.draws,
+            kind=sweep.task.kind,
+            seed=sweep.seed + 1000 * number,
+            labels=labels,
         )
         folds.append(
             Fold(

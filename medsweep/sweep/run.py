@@ -275,11 +275,12 @@ def _versions() -> dict[str, str]:
 
 
 def _state(out: Path) -> Path:
-    return out / "state"
+    # Absolute, because hosts and trials run in other folders, on other machines.
+    return out.resolve() / "state"
 
 
 def _journal(out: Path) -> Path:
-    return _state(out) / "journal.jsonl"
+    return out / "state" / "journal.jsonl"
 
 
 def _make_private(out: Path) -> None:

@@ -25,11 +25,13 @@ class MlflowTracker:
     """Logs through the client, so that no ambient run or MLFLOW_RUN_ID interferes."""
 
     def __init__(self, uri: str | None, experiment: str) -> None:
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        logging.getLogger("mlflow").setLevel(logging.ERROR)
         import mlflow
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
+
+        # Behind the import, which sets up MLflow's own logging: its news of migrations is no news.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
 
         self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or mlflow.get_tracking_uri()
         try:
