@@ -42,10 +42,12 @@ def curves(verdict: Mapping[str, Any]) -> Plot | None:
         f"{c['scores'][-1]:.3f} at {c['train_sizes'][-1]} documents"
         for c in found
     )
-    caption = (
-        f"Dots are draws; the curve a − b·n^(−c) has a {words.share_level(verdict['alpha'])} "
-        "bootstrap band and is not drawn beyond the sizes that were run."
-    )
+    caption = "Small dots are draws."
+    if any(c["band"] for c in found):
+        caption += (
+            f" The curve a − b·n^(−c) has a {words.share_level(verdict['alpha'])} bootstrap band "
+            "and is not drawn beyond the sizes that were run."
+        )
     return Plot("curves", curve_figure.curves(verdict, alt), alt, caption)
 
 
