@@ -46,7 +46,7 @@ class Gate(FIFOScheduler):
     """Tune tells a scheduler of every result; here that is the coordinator."""
 
     def __init__(self, coordinator: Coordinator) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._coordinator = coordinator
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:

@@ -23,9 +23,12 @@ class Task(Protocol):
         metric: the metric that search maximises and the verdict is given for.
     """
 
-    kind: TaskKind
-    labels: tuple[str, ...]
-    metric: str
+    @property
+    def kind(self) -> TaskKind: ...  # noqa: D102
+    @property
+    def labels(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def metric(self) -> str: ...  # noqa: D102
 
     def gold(self, document: Document) -> str:
         """The document's gold as ``predictions.parquet`` holds it.
