@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medsweep.errors import MedsweepError
 from medsweep.sweep.items import Cell, Item
 from medsweep.sweep.plan import Workload
 from medsweep.training._base import Engine, Prediction, Recipe, TrialError
@@ -24,7 +25,8 @@ class Host:
     """Loads bases on demand and serves trials; one trial is one slot of one engine.
 
     Every method turns whatever goes wrong into a :class:`TrialError` that names the kind of
-    error and its place in the code only: an error's own message could hold a document's text.
+    error and its place in the code only: an error's own message could hold a document's text,
+    unless it is one of medsweep's, which never do.
     """
 
     def __init__(self, workload: Workload, threads: int) -> None:
@@ -157,6 +159,8 @@ class _only_place:  # noqa: N801 - reads as a clause of a `with`
     def __exit__(self, kind: type[BaseException] | None, error: Any, tb: Any) -> None:
         if error is None or isinstance(error, TrialError) or not isinstance(error, Exception):
             return
+        if isinstance(error, MedsweepError):
+            raise TrialError(str(error)) from None
         frames = [f for f in traceback.extract_tb(tb) if "medsweep" in f.filename]
         frame = (frames or traceback.extract_tb(tb))[-1]
         place = f"{Path(frame.filename).name}:{frame.lineno}"

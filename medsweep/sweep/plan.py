@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from medsweep import corpus
+from medsweep.arms import check_arm
 from medsweep.config import Arm, Model, Source, Sweep
 from medsweep.config.models import slug
 from medsweep.corpus import Document
@@ -91,7 +92,10 @@ def make_plan(sweep: Sweep) -> Plan:
     """
     slugs, folders = _resolve_models(sweep)
     documents, divisions, notes = _divide(sweep)
-    labels = labels_of(sweep.task.kind, [*documents["train"]])
+    labels = labels_of(sweep.task.kind, documents["train"])
+    arms = _arms(sweep)
+    for arm in arms:
+        check_arm(arm.arm, sweep.task.kind, arm.options, labels=labels)
     sizes, folds = _folds(sweep, divisions, labels)
     task = make_task(sweep.task.kind, labels, sweep.task.metric)
     tested = [d for _, _, test in divisions for d in test]
@@ -115,7 +119,7 @@ def make_plan(sweep: Sweep) -> Plan:
         documents={d.id: d for train, _, _ in divisions for d in train},
         folds=folds,
         models={slugs[m.id]: m for m in _models(sweep)},
-        arms=_arms(sweep),
+        arms=arms,
         sizes=sizes,
         draws=sweep.draws,
         engine=sweep.engine,
