@@ -82,11 +82,13 @@ def predict_plainly(
 
     from medsweep.models import resolve
     from medsweep.models.load import head_labels, load_base
+    from medsweep.models.quiet import quiet_peft
     from medsweep.training.encode import Encoder
     from medsweep.training.forward import predict_windows
 
     loaded = load_base(resolve(base or note.base), note.task, trust_remote_code=trust_remote_code)
-    model = PeftModel.from_pretrained(loaded.model, str(adapter)).eval()
+    with quiet_peft():
+        model = PeftModel.from_pretrained(loaded.model, str(adapter)).eval()
     encoder = Encoder(loaded.tokenizer, note.task, head_labels(note.task), loaded.longest)
     windows = encoder.encode(documents, note.recipe.max_length)
     logits = predict_windows(model.get_base_model(), loaded, windows, exact=True)

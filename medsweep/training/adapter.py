@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import shutil
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from medsweep.models.load import Base, head_labels
+from medsweep.models.quiet import quiet_peft
 from medsweep.tasks import Task
 from medsweep.training._base import Recipe
 
@@ -56,9 +56,7 @@ def fresh_adapter(base: Base, task: Task, recipe: Recipe) -> Any:
     Its modules are its own and its frozen tensors are the base's: nothing that is done to it
     reaches the base or another adapter, and it costs no more memory than the adapter.
     """
-    with seeded(base.device, recipe.seed), warnings.catch_warnings():
-        # PEFT asks transformers for a property by its former name.
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+    with seeded(base.device, recipe.seed), quiet_peft():
         model = get_peft_model(share_tensors(base.model), lora_config(base, task, recipe))
         for tensor in trainable(model).values():
             # AdamW's small updates would be rounded away in bf16.

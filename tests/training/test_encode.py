@@ -1,0 +1,79 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from medsweep.corpus import Document, Span
+from medsweep.models.load import head_labels
+from medsweep.training.encode import IGNORED, Encoder, Window
+from tests.training.conftest import CLASSES, ENTITIES, BaseOf, annotated
+
+TAGS = head_labels(ENTITIES)
+
+
+def encoder_of(base_of: BaseOf, kind: str) -> Encoder:
+    base = base_of(kind, ENTITIES)
+    return Encoder(base.tokenizer, ENTITIES, TAGS, base.longest)
+
+
+def certain(window: Window) -> np.ndarray:
+    """Logits of a model that says what the targets say."""
+    assert isinstance(window.target, tuple)
+    tags = [0 if t == IGNORED else t for t in window.target]
+    return np.eye(len(TAGS), dtype=np.float32)[tags]
+
+
+@pytest.mark.parametrize("kind", ["bert", "llama"])
+@pytest.mark.parametrize("length", [64, 16])
+def test_tags_come_back_as_the_spans_they_were(kind: str, length: int, base_of: BaseOf) -> None:
+    encoder = encoder_of(base_of, kind)
+    documents = annotated(12, 5, words=40)
+    windows = encoder.encode(documents, length)
+    assert len(windows) > len(documents)
+    assert all(len(w.ids) <= length for w in windows)
+    bare = [replace(d, spans=None) for d in documents]
+    found = encoder.decode(bare, windows, [certain(w) for w in windows])
+    for document, prediction in zip(documents, found, strict=True):
+        expected = [(s.start, s.end, s.type) for s in _joined(document)]
+        assert [(s.start, s.end, s.type) for s in prediction.spans or ()] == expected
+
+
+def _joined(document: Document) -> tuple[Span, ...]:
+    return tuple(sorted(document.spans or ()))
+
+
+def test_special_tokens_are_ignored(base_of: BaseOf) -> None:
+    (window,) = encoder_of(base_of, "bert").encode([Document("a", "pain", spans=())], 16)
+    assert isinstance(window.target, tuple)
+    assert window.target[0] == window.target[-1] == IGNORED
+    assert set(window.target[1:-1]) == {0}
+
+
+def test_unlabelled_documents_have_no_target(base_of: BaseOf) -> None:
+    (window,) = encoder_of(base_of, "bert").encode([Document("a", "pain")], 16)
+    assert window.target is None
+
+
+def test_windows_of_a_class_are_averaged(base_of: BaseOf) -> None:
+    base = base_of("bert", CLASSES)
+    encoder = Encoder(base.tokenizer, CLASSES, CLASSES.labels, base.longest)
+    document = Document("a", "pain and fever " * 20, "never")
+    windows = encoder.encode([document], 16)
+    logits = [np.zeros(3, np.float32) for _ in windows]
+    logits[0] = np.array([0, 9, 0], np.float32)
+    (found,) = encoder.decode([document], windows, logits)
+    assert found.label == CLASSES.labels[1]
+    assert sum(found.scores.values()) == pytest.approx(1)
+
+
+def test_equal_windows_have_equal_keys(base_of: BaseOf) -> None:
+    encoder = encoder_of(base_of, "bert")
+    one, two, three = encoder.encode(
+        [Document("a", "pain"), Document("b", "pain"), Document("c", "fever")], 16
+    )
+    assert one.key == two.key != three.key
+
+
+def test_no_text_is_shown(base_of: BaseOf) -> None:
+    (window,) = encoder_of(base_of, "bert").encode([Document("a", "pain", spans=())], 16)
+    assert "offsets" not in repr(window)
