@@ -90,21 +90,27 @@ class _LowRank:
         self._name, self._segments = name, segments
 
     def __call__(self, _module: nn.Module, args: tuple[Any, ...], out: Tensor) -> Tensor:
-        x = args[0]
-        deltas = [self._delta(s, x, out) for s in self._segments]
-        return out + (deltas[0] if len(deltas) == 1 else torch.cat(deltas))
+        # One split, because the gradient of each slice of its own would be as long as the batch.
+        sizes = [s.stop - s.start for s in self._segments]
+        own = torch.split(args[0], sizes)
+        if len(own) == 1:
+            return out + self._delta(self._segments[0], own[0], out)
+        outs = torch.split(out, sizes)
+        return torch.cat(
+            [
+                o + self._delta(s, x, o) if self._name in s.adapter.parts else o
+                for s, x, o in zip(self._segments, own, outs, strict=True)
+            ]
+        )
 
     def _delta(self, segment: Segment, x: Tensor, out: Tensor) -> Tensor:
-        part = segment.adapter.parts.get(self._name)
-        if part is None:
-            return torch.zeros_like(out[segment.start : segment.stop])
-        own = x[segment.start : segment.stop]
-        if not torch.is_autocast_enabled(own.device.type):
-            own = own.to(part.down.dtype)
+        part = segment.adapter.parts[self._name]
+        if not torch.is_autocast_enabled(x.device.type):
+            x = x.to(part.down.dtype)
         if segment.noise:
-            own = own * _kept(own, segment)
-        low = functional.linear(own, part.down)
-        return (functional.linear(low, part.up) * part.scaling).to(out.dtype)
+            x = x * _kept(x, segment)
+        low = functional.linear(x, part.down) * part.scaling
+        return functional.linear(low, part.up).to(out.dtype)
 
 
 def _kept(x: Tensor, segment: Segment) -> Tensor:
@@ -131,19 +137,20 @@ class _Heads:
         kwargs: Mapping[str, Any],
         _out: Tensor,
     ) -> Tensor:
+        sizes = [s.stop - s.start for s in self._segments]
+        places = [_split(v, sizes) for v in args]
+        names = {k: _split(v, sizes) for k, v in kwargs.items()}
         outs = [
-            s.adapter.heads[self._name](*_rows(args, s), **dict(_named_rows(kwargs, s)))
-            for s in self._segments
+            s.adapter.heads[self._name](
+                *(p[i] for p in places), **{k: v[i] for k, v in names.items()}
+            )
+            for i, s in enumerate(self._segments)
         ]
         return outs[0] if len(outs) == 1 else torch.cat(outs)
 
 
-def _rows(values: Sequence[Any], segment: Segment) -> list[Any]:
-    return [v[segment.start : segment.stop] if isinstance(v, Tensor) else v for v in values]
-
-
-def _named_rows(values: Mapping[str, Any], segment: Segment) -> Iterator[tuple[str, Any]]:
-    yield from zip(values, _rows(list(values.values()), segment), strict=True)
+def _split(value: Any, sizes: list[int]) -> Sequence[Any]:
+    return torch.split(value, sizes) if isinstance(value, Tensor) else [value] * len(sizes)
 
 
 def adapter_of(peft: Any, dropout: float) -> Adapter:

@@ -131,8 +131,14 @@ class SharedEngine:
         """Write the best adapter so far as a plain PEFT folder."""
         with self._meeting.between_steps():
             mine = self._trials[slot].slot
-            best = mine.best or mine.parameters
-            save_adapter(self._base, self._task, mine.recipe, best, folder)
+            save_adapter(
+                self._base,
+                self._task,
+                mine.recipe,
+                mine.best or mine.parameters,
+                folder,
+                dev_score=mine.progress.best_score,
+            )
 
     def detach(self, slot: str) -> None:
         """Forget a slot; unknown slots are ignored."""

