@@ -68,7 +68,7 @@ def _read(path: Path) -> dict[str, Any]:
             f"cannot be read ({type(error).__name__})", where=where, fix="save it as UTF-8 text"
         ) from None
     try:
-        raw = yaml.load(text, _UniqueKeys)  # noqa: S506 - a SafeLoader
+        raw = yaml.load(text, _UniqueKeys)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where

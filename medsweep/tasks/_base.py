@@ -24,11 +24,11 @@ class Task(Protocol):
     """
 
     @property
-    def kind(self) -> TaskKind: ...  # noqa: D102
+    def kind(self) -> TaskKind: ...
     @property
-    def labels(self) -> tuple[str, ...]: ...  # noqa: D102
+    def labels(self) -> tuple[str, ...]: ...
     @property
-    def metric(self) -> str: ...  # noqa: D102
+    def metric(self) -> str: ...
 
     def gold(self, document: Document) -> str:
         """The document's gold as ``predictions.parquet`` holds it.

@@ -95,7 +95,7 @@ class PrefixCache:
             self._held[key] = path
 
 
-class _Reached(Exception):  # noqa: N818 - no error: the forward pass has gone far enough
+class _Reached(Exception):
     """The hidden states were caught; the layers above need not run."""
 
 
