@@ -33,6 +33,11 @@ class Host:
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         import torch
 
+        # Imported before the first call: transformers imports its parts when they are asked for,
+        # and two threads that ask at once find one of them half made.
+        import medsweep.arms.decoder
+        import medsweep.training.shared  # noqa: F401
+
         torch.set_num_threads(threads)
         self._work = workload
         self._engines: dict[str, Engine] = {}
