@@ -31,7 +31,10 @@ class Decoder:
         try:
             with quiet_transformers():
                 self._tokenizer: Any = AutoTokenizer.from_pretrained(folder.path)
-                model: Any = AutoModelForCausalLM.from_pretrained(folder.path, dtype=dtype)
+                # Loading in another precision changes torch's default for all threads meanwhile,
+                # those that train included; converting afterwards changes nothing but the model.
+                model: Any = AutoModelForCausalLM.from_pretrained(folder.path, dtype=torch.float32)
+                model.to(dtype)
         except (ValueError, KeyError, OSError, ImportError) as error:
             raise ModelError(
                 f"cannot be loaded as a decoder ({type(error).__name__})",

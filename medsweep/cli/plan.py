@@ -53,7 +53,7 @@ def _show_work(plan: Plan, console: Console) -> None:
     from rich.table import Table
 
     sweep = plan.sweep
-    search, confirm = sum(plan.budgets.values()), len(plan.cells) * sweep.draws
+    search, confirm = sum(plan.budgets.values()), sum(map(plan.draws_of, plan.cells))
     console.print(
         f"{sweep.name}: {len(plan.cells)} cells, {search} search trials, {confirm} confirmations "
         f"({sweep.draws} draws), {len(plan.workload.arms)} other arms",

@@ -153,7 +153,11 @@ class Arm(_Section):
 
 
 class Reference(_Section):
-    """What the candidates must match."""
+    """What the candidates must match.
+
+    ``trials`` and ``draws`` are those of a tuned reference; left out, the sweep's. With one draw
+    the candidates are held against this one large adapter, not against its kind.
+    """
 
     arm: Literal[
         "majority",
@@ -169,6 +173,7 @@ class Reference(_Section):
     model: Model | None = None
     options: dict[str, Any] = {}
     trials: Count | None = None
+    draws: Count | None = None
 
     @model_validator(mode="after")
     def _has_its_model(self) -> Self:

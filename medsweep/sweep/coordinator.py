@@ -129,7 +129,7 @@ class Coordinator:
             return []
         best = max(done, key=lambda r: (r.best or 0.0, -r.item.number))
         items = []
-        for draw in range(self.plan.sweep.draws):
+        for draw in range(self.plan.draws_of(cell)):
             seed = derive_seed(self.plan.sweep.seed, "confirm", cell.name, draw)
             items.append(
                 Item(
@@ -201,7 +201,7 @@ class Coordinator:
     def _clear(self, cell: Cell) -> None:
         """Remove the states of a confirmed cell's trials: the largest files of a sweep."""
         confirmed = self.records.of(cell, "confirm")
-        if len(confirmed) == self.plan.sweep.draws and all(r.ended for r in confirmed):
+        if len(confirmed) == self.plan.draws_of(cell) and all(r.ended for r in confirmed):
             for record in [*self.records.of(cell, "search"), *confirmed]:
                 TrialFolder(self._root, record.item.name).forget_state()
 

@@ -83,6 +83,12 @@ class Plan:
     digest: str
     notes: tuple[str, ...] = field(default=())
 
+    def draws_of(self, cell: Cell) -> int:
+        """How often a cell's best recipe is confirmed."""
+        model, reference = self.workload.models[cell.model], self.sweep.reference
+        only_reference = model == reference.model and model not in self.sweep.models
+        return (reference.draws if only_reference else None) or self.sweep.draws
+
 
 def make_plan(sweep: Sweep) -> Plan:
     """Read the corpus and resolve the models.

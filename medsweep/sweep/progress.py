@@ -46,7 +46,7 @@ class Dashboard:
         done = sum(r.ended is not None for r in list(records.by_name.values()))
         total = (
             sum(plan.budgets.values())
-            + len(plan.cells) * plan.sweep.draws
+            + sum(map(plan.draws_of, plan.cells))
             + len(plan.workload.arms)
         )
         return done, total

@@ -104,7 +104,7 @@ def complete_cells(plan: Plan, records: Records) -> tuple[set[tuple[str, int]], 
             for r in records.of(Cell(model, size, fold), "confirm")
             if r.status == "finished"
         ]
-        if len(confirmed) == plan.sweep.draws * len(plan.workload.folds):
+        if len(confirmed) == plan.draws_of(Cell(model, size)) * len(plan.workload.folds):
             complete.add((model, size))
         else:
             missing.append(f"{model}-n{size}: no verdict, because trials failed")
