@@ -20,7 +20,8 @@ from medsweep.errors import ConfigError
 from medsweep.sweep.plan import Workload
 from medsweep.sweep.pool import Pool
 
-SHARED_SLOTS = 8
+# Adapters packed on one host. A CPU is filled by few, and each costs a Tune process of its own.
+SHARED_SLOTS = {"gpu": 8, "cpu": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def _lay_out(resources: Resources, engine: str, *, remote: bool) -> Cluster:
         # Two threads on two busy cores run slower than one: threads wait for the slowest.
         threads = resources.threads or max(1, cores // 8)
         hosts = resources.hosts or max(1, cores // threads)
-    slots = resources.slots or (SHARED_SLOTS if engine == "shared" else 1)
+    slots = resources.slots or (SHARED_SLOTS["gpu" if gpus else "cpu"] if engine == "shared" else 1)
     if hosts * threads > cores:
         raise ConfigError(
             f"{hosts} hosts of {threads} threads need more than the {cores} cores there are",

@@ -51,7 +51,6 @@ class CellStudy:
                 sampler=optuna.samplers.TPESampler(
                     seed=derive_seed(self._seed, "tpe", self._cell.name, number),
                     n_startup_trials=4,
-                    warn_independent_sampling=False,
                 ),
             )
             study.add_trials(self._ended)
