@@ -192,7 +192,7 @@ class Decoder:
     def write(self, prompts: Sequence[Sequence[int]], most: int) -> list[str]:
         """Greedy answers of at most ``most`` tokens."""
         config = self._model.generation_config
-        settings = GenerationConfig(  # type: ignore[no-untyped-call]
+        settings = GenerationConfig(
             do_sample=False,
             max_new_tokens=most,
             pad_token_id=self._pad,
