@@ -10,14 +10,16 @@ def test_exported_names() -> None:
     assert sorted(medsweep.__all__) == ["__version__", "decide"]
 
 
-def test_training_imports_neither_ray_nor_mlflow() -> None:
+def test_training_runs_where_only_torch_transformers_and_peft_are() -> None:
+    # What a bare GPU machine lacks is made impossible to import, not looked for afterwards:
+    # transformers imports some of it where it is installed.
+    lacking = ["ray", "mlflow", "optuna", "pydantic", "statsmodels", "medsweep.stats.decide"]
     code = (
-        "import sys, medsweep.training.solo, medsweep.training.shared, medsweep.models.load\n"
-        "print([m for m in ('ray', 'mlflow', 'optuna', 'pandas') if m in sys.modules])"
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({lacking!r}))\n"
+        "import medsweep.training.solo, medsweep.training.shared, medsweep.models.load"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    # transformers imports pandas where it is installed.
-    assert done.stdout.strip() in ("[]", "['pandas']")
+    subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
 
 def test_stats_and_report_import_none_of_the_heavy_ones() -> None:

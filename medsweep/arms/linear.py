@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medsweep.corpus import Document
+from medsweep.training._base import Prediction
+
 # Enough for lbfgs on every ladder seen; a warning of no convergence would be an error in tests.
 MAX_ITER = 10_000
 
@@ -50,3 +53,17 @@ def class_probabilities(
     result = np.zeros((rows, classes))
     result[:, model.classes_] = model.predict_proba(test)
     return result
+
+
+def most_likely(
+    documents: Sequence[Document], labels: Sequence[str], probabilities: NDArray[np.float64]
+) -> list[Prediction]:
+    """Each document's likeliest label, with the probabilities of all; one row a document."""
+    return [
+        Prediction(
+            d.id,
+            label=labels[int(row.argmax())],
+            scores=dict(zip(labels, row.tolist(), strict=True)),
+        )
+        for d, row in zip(documents, probabilities, strict=True)
+    ]

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel
 
-from medsweep.arms.linear import class_probabilities
+from medsweep.arms.linear import class_probabilities, most_likely
 from medsweep.arms.options import ProbeOptions
 from medsweep.corpus import Document
 from medsweep.errors import ModelError
 from medsweep.models import ModelFolder
-from medsweep.models.load import head_labels
+from medsweep.models.load import load_tokenizer, longest_input
 from medsweep.models.quiet import quiet_transformers
-from medsweep.tasks import Task
+from medsweep.tasks import Task, head_labels
 from medsweep.training._base import Prediction
 from medsweep.training.batches import by_length
 from medsweep.training.encode import Encoder, Window
@@ -40,7 +40,7 @@ class Probe:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
             with quiet_transformers():
-                tokenizer = AutoTokenizer.from_pretrained(model.path)
+                tokenizer = load_tokenizer(model)
                 self._model = AutoModel.from_pretrained(model.path, dtype=torch.float32)
         except (ValueError, KeyError, OSError, ImportError) as error:
             raise ModelError(
@@ -48,21 +48,9 @@ class Probe:
                 where=model.reference,
                 fix="use a model that transformers knows",
             ) from None
-        if not tokenizer.is_fast:
-            raise ModelError(
-                "its tokenizer gives no character offsets",
-                where=model.reference,
-                fix="use a model with a fast tokenizer (tokenizer.json)",
-            )
-        if tokenizer.pad_token is None:
-            tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
         self._pad = int(tokenizer.pad_token_id)
         self._model.to(self._device).eval().requires_grad_(False)
-        positions = int(getattr(self._model.config, "max_position_embeddings", None) or 1 << 30)
-        if self._model.config.model_type in ("roberta", "xlm-roberta", "camembert"):
-            # Their positions start behind the padding index.
-            positions -= 2
-        longest = min(positions, int(min(tokenizer.model_max_length, 1 << 30)))
+        longest = longest_input(self._model.config, tokenizer)
         self._encoder = Encoder(tokenizer, task, self._labels, longest)
         self._length = options.max_length
         self._known: dict[str, list[tuple[Window, NDArray[np.float32]]]] = {}
@@ -88,14 +76,7 @@ class Probe:
             len(labels),
             balanced=True,
         )
-        return [
-            Prediction(
-                d.id,
-                label=labels[int(row.argmax())],
-                scores=dict(zip(labels, row.tolist(), strict=True)),
-            )
-            for d, row in zip(test, found, strict=True)
-        ]
+        return most_likely(test, labels, found)
 
     def _pooled(self, documents: Sequence[Document]) -> NDArray[np.float32]:
         """One row a document: the mean of its windows, of length 1."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medsweep.arms.linear import class_probabilities
+from medsweep.arms.linear import class_probabilities, most_likely
 from medsweep.arms.tagging import spans_of, tags_of, words_of
 from medsweep.corpus import Document
-from medsweep.tasks import Task
+from medsweep.tasks import Task, head_labels
 from medsweep.training._base import Prediction
 
 
@@ -53,19 +53,12 @@ class Tfidf:
             len(labels),
             balanced=True,
         )
-        return [
-            Prediction(
-                d.id,
-                label=labels[int(row.argmax())],
-                scores=dict(zip(labels, row.tolist(), strict=True)),
-            )
-            for d, row in zip(test, found, strict=True)
-        ]
+        return most_likely(test, labels, found)
 
     def _tag(self, train: Sequence[Document], test: Sequence[Document]) -> list[Prediction]:
         from sklearn.feature_extraction import DictVectorizer
 
-        names = ("O", *(f"{p}-{kind}" for kind in self._task.labels for p in "BI"))
+        names = head_labels(self._task)
         rows: list[dict[str, float]] = []
         targets: list[int] = []
         for document in train:

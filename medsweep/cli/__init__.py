@@ -13,7 +13,7 @@ import click
 from medsweep import __version__
 from medsweep.errors import ExitCode, MedsweepError
 
-# Verb -> module of this package. `medsweep --help` imports none of them but for their help lines.
+# Verb (and module of this package) -> its line in `medsweep --help`, which imports none of them.
 VERBS = {
     "init": "write a sweep file, or a sample corpus",
     "data": "convert and check corpora",

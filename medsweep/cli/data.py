@@ -26,7 +26,13 @@ _COLUMNS = click.option(
 )
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  medsweep data check train.jsonl test.jsonl
+  medsweep data convert smokers.zip smokers.jsonl
+"""
+)
 def command() -> None:
     """Convert and check corpora. Shows counts and names of labels, never text."""
 

@@ -15,23 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from medsweep.tasks._base import TaskKind
+from medsweep.stats.metrics import METRICS
+from medsweep.tasks import TaskKind
 
-METRICS: dict[TaskKind, tuple[str, ...]] = {
-    "classification": ("macro_f1", "micro_f1", "accuracy"),
-    "ner": ("span_f1", "macro_span_f1"),
-}
-ARMS = (
-    "majority",
-    "rules",
-    "tfidf",
-    "probe",
-    "zero_shot",
-    "few_shot",
-    "finetuned",
-    "endpoint",
-    "predictions",
-)
 NEEDS_MODEL = ("probe", "zero_shot", "few_shot", "finetuned")
 
 Share = Annotated[float, Field(gt=0, lt=1)]

@@ -10,10 +10,8 @@ from typing import Any
 
 from medsweep.corpus import Document
 from medsweep.errors import ConfigError
-from medsweep.tasks import Task, make_task
-from medsweep.training._base import Prediction, Recipe
-
-NOTE = "medsweep.json"
+from medsweep.tasks import Task, head_labels, make_task
+from medsweep.training._base import NOTE, Prediction, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def predict_plainly(
     from peft import PeftModel
 
     from medsweep.models import resolve
-    from medsweep.models.load import head_labels, load_base
+    from medsweep.models.load import load_base
     from medsweep.models.quiet import quiet_peft
     from medsweep.training.encode import Encoder
     from medsweep.training.forward import predict_windows

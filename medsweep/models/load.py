@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from transformers import (
@@ -17,9 +17,7 @@ from medsweep.errors import ModelError
 from medsweep.models.quiet import quiet_transformers
 from medsweep.models.resolve import ModelFolder
 from medsweep.models.targets import Targets, find_targets
-
-if TYPE_CHECKING:
-    from medsweep.tasks import Task
+from medsweep.tasks import Task, head_labels
 
 # What a classification model has between its layers and its labels, trained in full.
 HEADS = ("classifier", "score", "pooler", "pre_classifier", "head")
@@ -69,9 +67,7 @@ def load_base(
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     try:
         with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(
-                folder.path, trust_remote_code=trust_remote_code
-            )
+            tokenizer = load_tokenizer(folder, trust_remote_code=trust_remote_code)
             config = AutoConfig.from_pretrained(
                 folder.path,
                 num_labels=len(labels),
@@ -79,9 +75,6 @@ def load_base(
                 label2id={label: i for i, label in enumerate(labels)},
                 trust_remote_code=trust_remote_code,
             )
-            if tokenizer.pad_token is None:
-                tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
-            tokenizer.padding_side = "right"
             config.pad_token_id = tokenizer.pad_token_id
             # Nothing is generated token by token here, and a cache would number the layers.
             config.use_cache = False
@@ -100,12 +93,6 @@ def load_base(
             where=folder.reference,
             fix="use a model whose architecture has such a head",
         ) from None
-    if not tokenizer.is_fast:
-        raise ModelError(
-            "its tokenizer gives no character offsets",
-            where=folder.reference,
-            fix="use a model with a fast tokenizer (tokenizer.json)",
-        )
     model.to(where).eval().requires_grad_(False)
     targets = find_targets(model)
     heads = tuple(
@@ -120,18 +107,31 @@ def load_base(
         targets,
         tuple(dict.fromkeys(n.rpartition(".")[2] for n in heads)),
         where,
-        _longest(config, tokenizer),
+        longest_input(config, tokenizer),
     )
 
 
-def head_labels(task: Task) -> tuple[str, ...]:
-    """What the head tells apart: classes, or IOB2 tags."""
-    if task.kind == "classification":
-        return task.labels
-    return ("O", *(f"{prefix}-{label}" for label in task.labels for prefix in "BI"))
+def load_tokenizer(folder: ModelFolder, *, trust_remote_code: bool = False) -> Any:
+    """A tokenizer that gives character offsets, has a padding token, and pads on the right.
+
+    Raises:
+        ModelError: the model has no fast tokenizer.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(folder.path, trust_remote_code=trust_remote_code)
+    if not tokenizer.is_fast:
+        raise ModelError(
+            "its tokenizer gives no character offsets",
+            where=folder.reference,
+            fix="use a model with a fast tokenizer (tokenizer.json)",
+        )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    tokenizer.padding_side = "right"
+    return tokenizer
 
 
-def _longest(config: Any, tokenizer: Any) -> int:
+def longest_input(config: Any, tokenizer: Any) -> int:
+    """Tokens that a model can take, special ones included."""
     positions = int(getattr(config, "max_position_embeddings", None) or 1 << 30)
     # RoBERTa's positions start behind the padding index.
     if config.model_type in ("roberta", "xlm-roberta", "camembert"):

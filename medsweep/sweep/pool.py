@@ -12,7 +12,7 @@ import ray
 from medsweep.sweep.host import Host
 
 # Every thread of a host allocates tensors of ever new lengths: with an arena a thread, and a
-# compiled kernel kept for each of a thousand shapes, a host of a 23 M model grew to 4 GB.
+# compiled kernel kept for each of a thousand shapes, a host keeps growing.
 ALLOCATOR = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),

@@ -14,7 +14,8 @@ from medsweep.errors import RunError
 from medsweep.sweep.items import Cell, Item
 from medsweep.sweep.plan import Plan
 from medsweep.sweep.records import Records
-from medsweep.sweep.trainable import TrialFolder
+from medsweep.sweep.trainable import TrialFolder, write_whole
+from medsweep.training._base import NOTE
 
 
 def trials_table(records: Records) -> pd.DataFrame:
@@ -111,7 +112,7 @@ def complete_cells(plan: Plan, records: Records) -> tuple[set[tuple[str, int]], 
     return complete, missing
 
 
-def collect_adapters(plan: Plan, records: Records, root: Path, target: Path) -> None:
+def collect_adapters(records: Records, root: Path, target: Path) -> None:
     """Move the confirmed adapters to ``DIR/adapters/<model>-n<size>-d<draw>/``."""
     for record in records.by_name.values():
         source = TrialFolder(root, record.item.name).adapter
@@ -121,22 +122,13 @@ def collect_adapters(plan: Plan, records: Records, root: Path, target: Path) -> 
                 shutil.rmtree(destination)
             destination.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(source, destination)
-            note = {
-                "base": plan.workload.models[record.item.cell.model].id,
-                "trial": record.item.to_dict(),
-                "labels": list(plan.workload.labels),
-                "task": plan.workload.kind,
-                "metric": plan.workload.metric,
-                "dev_score": record.best,
-            }
-            (destination / "medsweep.json").write_text(json.dumps(note, indent=2))
+            note = json.loads((destination / NOTE).read_text(encoding="utf-8"))
+            write_json(destination / NOTE, {**note, "trial": record.item.to_dict()})
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a whole file or nothing."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=2) + "\n")
-    part.replace(path)
+    write_whole(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def write_parquet(path: Path, table: pd.DataFrame) -> None:

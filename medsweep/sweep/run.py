@@ -170,7 +170,7 @@ def _conclude(plan: Plan, records: Records, out: Path) -> dict[str, Any]:
     predictions = predictions_table(plan, records, root)
     write_parquet(out / "trials.parquet", trials)
     write_parquet(out / "predictions.parquet", predictions)
-    collect_adapters(plan, records, root, out / "adapters")
+    collect_adapters(records, root, out / "adapters")
     complete, missing = complete_cells(plan, records)
     tuned = predictions["arm"] == "finetuned"
     pairs = zip(predictions["model"], predictions["train_size"], strict=True)

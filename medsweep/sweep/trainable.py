@@ -50,8 +50,8 @@ class TrialFolder:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         curve = [v for v in self.curve() if v["iteration"] < values["iteration"]]
-        _replace(self._curve, json.dumps([*curve, values]).encode())
-        _replace(self._state, state)
+        write_whole(self._curve, json.dumps([*curve, values]).encode())
+        write_whole(self._state, state)
 
     def forget_state(self) -> None:
         """Remove what is only needed to train on."""
@@ -60,10 +60,10 @@ class TrialFolder:
     def add_predictions(self, rows: list[dict[str, Any]]) -> None:
         """Save test predictions: the last thing a confirm or arm trial does."""
         self.path.mkdir(parents=True, exist_ok=True)
-        _replace(self.predictions, json.dumps(rows).encode())
+        write_whole(self.predictions, json.dumps(rows).encode())
 
 
-def _replace(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write a whole file or nothing."""
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:

@@ -9,7 +9,7 @@ from medsweep.tasks._base import Task, TaskKind
 from medsweep.tasks.classification import Classification
 from medsweep.tasks.ner import Ner
 
-__all__ = ["Classification", "Ner", "Task", "TaskKind", "labels_of", "make_task"]
+__all__ = ["Classification", "Ner", "Task", "TaskKind", "head_labels", "labels_of", "make_task"]
 
 
 def make_task(kind: TaskKind, labels: Sequence[str], metric: str) -> Task:
@@ -17,6 +17,13 @@ def make_task(kind: TaskKind, labels: Sequence[str], metric: str) -> Task:
     if kind == "classification":
         return Classification(tuple(sorted(labels)), metric)
     return Ner(tuple(sorted(labels)), metric)
+
+
+def head_labels(task: Task) -> tuple[str, ...]:
+    """What a head or a linear model tells apart: the classes, or IOB2 tags."""
+    if task.kind == "classification":
+        return task.labels
+    return ("O", *(f"{prefix}-{label}" for label in task.labels for prefix in "BI"))
 
 
 def labels_of(kind: TaskKind, documents: Iterable[Document]) -> tuple[str, ...]:

@@ -14,6 +14,9 @@ from typing import Any, Protocol
 
 from medsweep.corpus import Document, Span
 
+# What stands beside an adapter's weights: base, task, recipe; a sweep adds the trial.
+NOTE = "medsweep.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:

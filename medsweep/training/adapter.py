@@ -15,13 +15,12 @@ from peft import LoraConfig, TaskType, get_peft_model
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from medsweep.models.load import Base, head_labels
+from medsweep.models.load import Base
 from medsweep.models.quiet import quiet_peft
-from medsweep.tasks import Task
-from medsweep.training._base import Recipe
+from medsweep.tasks import Task, head_labels
+from medsweep.training._base import NOTE, Recipe
 
 WEIGHTS = "adapter_model.safetensors"
-NOTE = "medsweep.json"
 
 
 def lora_config(base: Base, task: Task, recipe: Recipe) -> LoraConfig:

@@ -14,15 +14,14 @@ import torch
 from torch import Tensor
 
 from medsweep.corpus import Document
-from medsweep.models.load import Base, head_labels
-from medsweep.tasks import Task
+from medsweep.models.load import Base
+from medsweep.tasks import Task, head_labels
 from medsweep.training._base import Evaluation, Prediction, Recipe, TrialError
-from medsweep.training.adapter import fresh_adapter, load_tensors, save_adapter, trainable
+from medsweep.training.adapter import fresh_adapter, trainable
 from medsweep.training.encode import Encoder, Window
 from medsweep.training.forward import batch_loss, targets_in, token_budget
 from medsweep.training.lora_layers import Adapter, adapter_of
 from medsweep.training.meeting import Meeting
-from medsweep.training.optim import set_rate, share_of_rate
 from medsweep.training.packed import PackedModel, Row, passes, segments
 from medsweep.training.prefix import PrefixCache
 from medsweep.training.slots import Slot, close_evaluation, open_slot, pack_state, unpack_state
@@ -118,27 +117,15 @@ class SharedEngine:
             trial = self._trials[slot]
             mine = trial.slot
             windows = self._encoder.encode(documents, mine.recipe.max_length)
-            now = {n: t.detach().clone() for n, t in mine.parameters.items()}
             rows = [Row(trial.adapter, 0, w) for w in windows]
-            try:
-                load_tensors(mine.parameters, mine.best or now)
+            with mine.at_its_best():
                 logits = self._model.predict(rows, self._budget, exact=True)
-            finally:
-                load_tensors(mine.parameters, now)
             return self._encoder.decode(documents, windows, logits)
 
     def save(self, slot: str, folder: Path) -> None:
         """Write the best adapter so far as a plain PEFT folder."""
         with self._meeting.between_steps():
-            mine = self._trials[slot].slot
-            save_adapter(
-                self._base,
-                self._task,
-                mine.recipe,
-                mine.best or mine.parameters,
-                folder,
-                dev_score=mine.progress.best_score,
-            )
+            self._trials[slot].slot.save(self._base, self._task, folder)
 
     def detach(self, slot: str) -> None:
         """Forget a slot; unknown slots are ignored."""
@@ -175,7 +162,8 @@ class SharedEngine:
                 failed[name] = TrialError(f"the loss is not finite at step {step}")
                 trial.slot.optimizer.zero_grad(set_to_none=True)
             else:
-                _update(trial, batches[name], losses[name])
+                trial.slot.update(batches[name])
+                trial.losses.append(losses[name])
         _share_seconds(trials, batches, time.perf_counter() - began)
         return failed
 
@@ -251,18 +239,6 @@ def _apart(
     for name, trial in trials.items():
         ended |= work({name: trial})
     return ended
-
-
-def _update(trial: _Trial, windows: Sequence[Window], loss: float) -> None:
-    """The slot's own optimiser step."""
-    mine = trial.slot
-    torch.nn.utils.clip_grad_norm_(mine.parameters.values(), mine.recipe.max_grad_norm)
-    set_rate(mine.optimizer, share_of_rate(mine.progress.step, mine.total, mine.recipe.warmup))
-    mine.optimizer.step()
-    mine.optimizer.zero_grad(set_to_none=True)
-    mine.progress.step += 1
-    mine.progress.tokens += sum(len(w.ids) for w in windows)
-    trial.losses.append(loss)
 
 
 def _share_seconds(

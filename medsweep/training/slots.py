@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,14 +15,14 @@ from safetensors.torch import save as save_bytes
 from torch import Tensor
 
 from medsweep.corpus import Document
-from medsweep.models.load import Base, head_labels
-from medsweep.tasks import Task
+from medsweep.models.load import Base
+from medsweep.tasks import Task, head_labels
 from medsweep.training._base import Evaluation, Prediction, Recipe, TrialError
-from medsweep.training.adapter import load_tensors
+from medsweep.training.adapter import load_tensors, save_adapter
 from medsweep.training.batches import step_batch
 from medsweep.training.encode import Encoder, Window
 from medsweep.training.forward import class_weights
-from medsweep.training.optim import make_optimizer, total_steps
+from medsweep.training.optim import make_optimizer, set_rate, share_of_rate, total_steps
 
 
 @dataclass(slots=True)
@@ -63,6 +65,30 @@ class Slot:
     optimizer: torch.optim.AdamW = field(repr=False)
     progress: Progress = field(default_factory=Progress)
     best: dict[str, Tensor] = field(default_factory=dict, repr=False)
+
+    @contextmanager
+    def at_its_best(self) -> Iterator[None]:
+        """Within the body the parameters are those of the best evaluation so far."""
+        now = {n: t.detach().clone() for n, t in self.parameters.items()}
+        load_tensors(self.parameters, self.best or now)
+        try:
+            yield
+        finally:
+            load_tensors(self.parameters, now)
+
+    def update(self, windows: Sequence[Window]) -> None:
+        """The optimiser's step after the backward pass of ``windows``."""
+        torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.recipe.max_grad_norm)
+        set_rate(self.optimizer, share_of_rate(self.progress.step, self.total, self.recipe.warmup))
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.progress.step += 1
+        self.progress.tokens += sum(len(w.ids) for w in windows)
+
+    def save(self, base: Base, task: Task, folder: Path) -> None:
+        """Write the best adapter so far as a plain PEFT folder."""
+        tensors, score = self.best or self.parameters, self.progress.best_score
+        save_adapter(base, task, self.recipe, tensors, folder, dev_score=score)
 
     def next_batch(self) -> list[Window]:
         """The windows of the next optimiser step."""

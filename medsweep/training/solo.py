@@ -9,20 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from medsweep.corpus import Document
-from medsweep.models.load import Base, head_labels
-from medsweep.tasks import Task
+from medsweep.models.load import Base
+from medsweep.tasks import Task, head_labels
 from medsweep.training._base import Evaluation, Prediction, Recipe, TrialError
-from medsweep.training.adapter import (
-    fresh_adapter,
-    load_tensors,
-    save_adapter,
-    seeded,
-    trainable,
-)
+from medsweep.training.adapter import fresh_adapter, seeded, trainable
 from medsweep.training.batches import by_length
 from medsweep.training.encode import Encoder
 from medsweep.training.forward import (
@@ -32,7 +25,6 @@ from medsweep.training.forward import (
     targets_in,
     token_budget,
 )
-from medsweep.training.optim import set_rate, share_of_rate
 from medsweep.training.precision import autocast
 from medsweep.training.prefix import PrefixCache
 from medsweep.training.slots import Slot, close_evaluation, open_slot, pack_state, unpack_state
@@ -121,13 +113,7 @@ class SoloEngine:
             dropout.eval()
         if not math.isfinite(loss):
             raise TrialError(f"the loss is not finite at step {mine.progress.step + 1}")
-        torch.nn.utils.clip_grad_norm_(mine.parameters.values(), mine.recipe.max_grad_norm)
-        share = share_of_rate(mine.progress.step, mine.total, mine.recipe.warmup)
-        set_rate(mine.optimizer, share)
-        mine.optimizer.step()
-        mine.optimizer.zero_grad(set_to_none=True)
-        mine.progress.step += 1
-        mine.progress.tokens += sum(len(w.ids) for w in windows)
+        mine.update(windows)
         return loss
 
     def state(self, slot: str) -> bytes:
@@ -139,25 +125,13 @@ class SoloEngine:
         trial = self._trials[slot]
         mine = trial.slot
         windows = self._encoder.encode(documents, mine.recipe.max_length)
-        now = {n: t.detach().clone() for n, t in mine.parameters.items()}
-        try:
-            load_tensors(mine.parameters, mine.best or now)
+        with mine.at_its_best():
             logits = predict_windows(trial.model, self._base, windows, exact=True)
-        finally:
-            load_tensors(mine.parameters, now)
         return self._encoder.decode(documents, windows, logits)
 
     def save(self, slot: str, folder: Path) -> None:
         """Write the best adapter so far as a plain PEFT folder."""
-        mine = self._trials[slot].slot
-        save_adapter(
-            self._base,
-            self._task,
-            mine.recipe,
-            mine.best or mine.parameters,
-            folder,
-            dev_score=mine.progress.best_score,
-        )
+        self._trials[slot].slot.save(self._base, self._task, folder)
 
     def detach(self, slot: str) -> None:
         """Forget a slot; unknown slots are ignored."""

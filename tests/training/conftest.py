@@ -83,12 +83,15 @@ def _tokenizer(folder: Path, *, encoder: bool) -> int:
     text = [d.text for d in [*classified(60, 1), *annotated(60, 2)]]
     if encoder:
         special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-        fast = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+        letters = sorted({c for t in text for c in t if not c.isspace()})
+        words = sorted({w for t in text for w in t.split() if w not in DRUGS})
+        halves = [half for drug in DRUGS for half in (drug[:4], f"##{drug[4:]}")]
+        # Listed, not trained: a trained WordPiece numbers its pieces anew in every process, and
+        # with the numbers the random embeddings change.
+        pieces = dict.fromkeys([*special, *letters, *(f"##{c}" for c in letters), *words, *halves])
+        vocabulary = {piece: i for i, piece in enumerate(pieces)}
+        fast = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
         fast.pre_tokenizer = pre_tokenizers.Whitespace()
-        trainer: Any = trainers.WordPieceTrainer(
-            vocab_size=300, special_tokens=special, show_progress=False
-        )
-        fast.train_from_iterator(text, trainer)
         fast.post_processor = processors.TemplateProcessing(
             single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
         )
@@ -97,7 +100,7 @@ def _tokenizer(folder: Path, *, encoder: bool) -> int:
         fast = Tokenizer(models.BPE())
         fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         fast.decoder = decoders.ByteLevel()
-        trainer = trainers.BpeTrainer(
+        trainer: Any = trainers.BpeTrainer(
             vocab_size=420,
             special_tokens=["<eos>"],
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
@@ -156,6 +159,7 @@ def _body(kind: str, size: int) -> Any:
         return t.ModernBertModel(
             t.ModernBertConfig(
                 **wide,
+                initializer_range=0.2,
                 global_attn_every_n_layers=2,
                 local_attention=4,
                 pad_token_id=0,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medsweep.corpus import Document, Span
-from medsweep.models.load import head_labels
+from medsweep.tasks import head_labels
 from medsweep.training.encode import IGNORED, Encoder, Window
 from tests.training.conftest import CLASSES, ENTITIES, BaseOf, annotated
 

@@ -16,8 +16,8 @@ from safetensors.torch import load as load_bytes
 from torch import Tensor
 
 from medsweep.corpus import Document
-from medsweep.models.load import Base, head_labels
-from medsweep.tasks import Task
+from medsweep.models.load import Base
+from medsweep.tasks import Task, head_labels
 from medsweep.training import make_engine
 from medsweep.training._base import Evaluation, Prediction, Recipe, TrialError
 from medsweep.training.adapter import fresh_adapter, share_tensors, trainable

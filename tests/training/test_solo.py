@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load
 
 from medsweep.corpus import Document
-from medsweep.models.load import Base, head_labels
+from medsweep.models.load import Base
 from medsweep.models.quiet import quiet_peft
-from medsweep.tasks import Task
+from medsweep.tasks import Task, head_labels
 from medsweep.training._base import Recipe, TrialError
 from medsweep.training.adapter import fresh_adapter, share_tensors
 from medsweep.training.encode import Encoder
