@@ -71,7 +71,8 @@ def command(
     the reference's arm.
     """
     from medsweep.cli.verdict import show
-    from medsweep.stats import METRICS, decide
+    from medsweep.stats import METRICS
+    from medsweep.stats.decide import decide
 
     if seed < 0:
         raise ConfigError("must be 0 or more", where="--seed")

@@ -155,7 +155,7 @@ def _conclude(plan: Plan, records: Records, out: Path) -> dict[str, Any]:
     import pandas as pd
 
     from medsweep.report import write_report
-    from medsweep.stats import decide
+    from medsweep.stats.decide import decide
     from medsweep.sweep.results import (
         collect_adapters,
         complete_cells,

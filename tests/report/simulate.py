@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from medsweep.stats import decide
+from medsweep.stats.decide import decide
 
 CLASSES = ("current smoker", "past smoker", "non-smoker", "unknown")
 PARAMS = {"minilm": 22_700_000, "smollm2-135m": 134_515_008, "llama-3.1-8b": 8_030_261_248}

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from medsweep.errors import ConfigError, DataError
-from medsweep.stats import Verdict, decide
+from medsweep.stats.decide import decide
+from medsweep.stats.verdict import Verdict
 
 CLASSES = np.array(["never", "past", "now", "unknown"])
 KEYS = {
