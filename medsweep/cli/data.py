@@ -59,6 +59,7 @@ def convert(
     only you may read them.
     """
     import json
+    from collections import Counter
 
     from medsweep.corpus.read import resolve_files, scan
     from medsweep.corpus.summary import summarise
@@ -67,11 +68,19 @@ def convert(
     columns = _columns(names)
     if not target.absolute().parent.is_dir():
         raise ConfigError("no such folder", where=str(target.parent), fix="make it first")
-    documents = list(scan(source, format=format_, columns=columns, layer=layer))
+    changes: Counter[str] = Counter()
+    documents = list(
+        scan(source, format=format_, columns=columns, layer=layer, changes=changes)
+    )
     reader, files = resolve_files(source, format_, columns)
     summary = summarise(documents)
     write_jsonl(documents, target)
-    report = {"format": reader.name, "files": len(files), **summary.to_dict()}
+    report = {
+        "format": reader.name,
+        "files": len(files),
+        "changes": dict(sorted(changes.items())),
+        **summary.to_dict(),
+    }
     write_atomically(
         target.with_name(f"{target.name}.report.json"), [json.dumps(report, indent=2) + "\n"]
     )
@@ -81,6 +90,8 @@ def convert(
         f"{mentions} mentions, from {len(files)} {reader.name} file(s)",
         err=True,
     )
+    for change, count in sorted(changes.items()):
+        click.echo(f"  {change}: {count}", err=True)
 
 
 @command.command(

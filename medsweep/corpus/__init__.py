@@ -1,6 +1,6 @@
 """Documents: readers, splits, the ladder of training sizes, and synthetic samples."""
 
-from medsweep.corpus._base import Columns, Document, Reader, Span
+from medsweep.corpus._base import Columns, Document, Reader, Reading, Span
 from medsweep.corpus.duplicates import Deduplication, check_labels, deduplicate
 from medsweep.corpus.ladder import Ladder, build_ladder
 from medsweep.corpus.read import read_documents, scan
@@ -13,6 +13,7 @@ __all__ = [
     "Document",
     "Ladder",
     "Reader",
+    "Reading",
     "Span",
     "build_ladder",
     "check_labels",

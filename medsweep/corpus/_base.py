@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,12 +62,29 @@ class Columns:
     group: str = "group"
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a corpus is to be read, and what reading changed.
+
+    Attributes:
+        columns: names of the parts in tabular formats.
+        layer: annotation layer (``NAME`` or ``NAME.FEATURE``) of formats that have layers.
+        changes: what was dropped, joined or moved on the way, by kind (``relations left out``),
+            with counts. A reader adds to it; nothing is changed without an entry here.
+    """
+
+    columns: Columns = Columns()
+    layer: str | None = None
+    changes: Counter[str] = field(default_factory=Counter)
+
+
 class Reader(Protocol):
     """A corpus format: one file of ``medsweep.corpus.readers`` each.
 
     ``name`` is what the sweep file's ``format`` says, ``suffixes`` are the file endings from
     which the format is inferred (lower case, with dot). ``shared_suffixes`` are endings that
     other formats have too: in a folder such files are read where the format is named.
+    ``layered`` says whether the format has annotation layers to choose from.
 
     ``read`` streams documents and raises :class:`~medsweep.errors.DataError` with file and
     line for anything it cannot read. It never returns a document whose spans fall outside
@@ -76,7 +94,8 @@ class Reader(Protocol):
     name: str
     suffixes: tuple[str, ...]
     shared_suffixes: tuple[str, ...]
+    layered: bool
 
-    def read(self, path: Path, columns: Columns) -> Iterator[Document]:
+    def read(self, path: Path, reading: Reading) -> Iterator[Document]:
         """Stream the documents of ``path`` (a file, or for some formats a folder)."""
         ...

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from medsweep.corpus._base import Columns, Document, Kind, Reader
+from medsweep.corpus._base import Columns, Document, Kind, Reader, Reading
 from medsweep.corpus.readers import infer, known, reader_named
 from medsweep.errors import DataError
 
@@ -45,17 +46,22 @@ def scan(
     format: str | None = None,
     columns: Columns | None = None,
     layer: str | None = None,
+    changes: Counter[str] | None = None,
 ) -> Iterator[Document]:
-    """Stream documents, checked but for their gold; see :func:`read_documents`."""
+    """Stream documents, checked but for their gold; see :func:`read_documents`.
+
+    ``changes`` collects what was dropped, joined or moved, by kind.
+    """
     path, columns = Path(path), columns or Columns()
+    reading = Reading(columns, layer, Counter() if changes is None else changes)
     try:
         reader, files = resolve_files(path, format, columns)
-        if layer is not None:
+        if layer is not None and not reader.layered:
             raise DataError(
                 f"format {reader.name} has no layers", where=str(path), fix="leave layer out"
             )
         yield from _checked(
-            itertools.chain.from_iterable(reader.read(f, columns) for f in files), path
+            itertools.chain.from_iterable(reader.read(f, reading) for f in files), path
         )
     except OSError as error:
         # The file that failed may be one of a folder's; its name is in the error.

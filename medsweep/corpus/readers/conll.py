@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from medsweep.corpus._base import Columns, Document, Span
+from medsweep.corpus._base import Document, Reading, Span
 from medsweep.corpus.readers._fields import LONGEST_NAME
 from medsweep.corpus.readers._lines import numbered_lines
 from medsweep.errors import DataError
@@ -46,10 +46,11 @@ class Conll:
     name = "conll"
     suffixes: tuple[str, ...] = (".conll", ".iob", ".iob2", ".bio", ".bioes")
     shared_suffixes: tuple[str, ...] = (".tsv",)
+    layered = False
 
-    def read(self, path: Path, columns: Columns) -> Iterator[Document]:
+    def read(self, path: Path, reading: Reading) -> Iterator[Document]:
         """Stream the documents of a file."""
-        del columns
+        del reading
         layout = _layout_of(path)
         for number, sentences in enumerate(_documents(path), 1):
             yield _document(sentences, layout, path, f"{path.stem}-{number}")

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from medsweep.corpus._base import Columns, Document
+from medsweep.corpus._base import Columns, Document, Reading
 from medsweep.corpus.readers._fields import make_document, parse_json, shown
 from medsweep.corpus.readers._lines import decode
 from medsweep.errors import DataError
@@ -22,9 +22,11 @@ class Csv:
     name = "csv"
     suffixes: tuple[str, ...] = (".csv",)
     shared_suffixes: tuple[str, ...] = (".tsv",)  # also how CoNLL files are called: see `infer`
+    layered = False
 
-    def read(self, path: Path, columns: Columns) -> Iterator[Document]:
+    def read(self, path: Path, reading: Reading) -> Iterator[Document]:
         """Stream the documents of a file."""
+        columns = reading.columns
         csv.field_size_limit(max(csv.field_size_limit(), LARGEST_CELL))
         raw = _decode_all(path)
         delimiter = delimiter_of(raw.partition("\n")[0], columns)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
 
-from medsweep.corpus._base import Columns, Document
+from medsweep.corpus._base import Document, Reading
 from medsweep.corpus.readers._fields import make_document
 from medsweep.errors import DataError
 
@@ -32,10 +32,11 @@ class I2b2Smoking:
     name = "i2b2-smoking"
     suffixes: tuple[str, ...] = ()
     shared_suffixes: tuple[str, ...] = (".xml", ".zip")  # hold other formats too: see `infer`
+    layered = False
 
-    def read(self, path: Path, columns: Columns) -> Iterator[Document]:
+    def read(self, path: Path, reading: Reading) -> Iterator[Document]:
         """Stream the documents of an XML file, or of every XML file in a zip."""
-        del columns
+        del reading
         if path.suffix.lower() == ".zip":
             for name, raw in xml_members(path):
                 yield from _records(raw, f"{path.name}/{name}", Path(name).stem)

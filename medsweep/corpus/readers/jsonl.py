@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from medsweep.corpus._base import Columns, Document
+from medsweep.corpus._base import Document, Reading
 from medsweep.corpus.readers._fields import make_document, parse_json
 from medsweep.corpus.readers._lines import numbered_lines
 from medsweep.errors import DataError
@@ -17,10 +17,11 @@ class Jsonl:
     name = "jsonl"
     suffixes: tuple[str, ...] = (".jsonl", ".ndjson")
     shared_suffixes: tuple[str, ...] = ()
+    layered = False
 
-    def read(self, path: Path, columns: Columns) -> Iterator[Document]:
+    def read(self, path: Path, reading: Reading) -> Iterator[Document]:
         """Stream the documents of a file."""
-        count = 0
+        columns, count = reading.columns, 0
         for number, line in numbered_lines(path):
             if not line.strip():
                 continue
