@@ -19,7 +19,8 @@ def parse_json(raw: str, where: str) -> Any:
     try:
         return json.loads(raw, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
-        problem = f"not JSON (column {error.colno})"
+        line = f"line {error.lineno}, " if error.lineno > 1 else ""
+        problem = f"not JSON ({line}column {error.colno})"
     except _RepeatedKeyError:
         problem = "an object has a key twice"
     except RecursionError:

@@ -121,7 +121,7 @@ def _document(sentences: list[_Sentence], layout: _Layout, path: Path, id_: str)
     for sentence in sentences:
         tokens, tags = _columns(sentence, layout, len(first), path.name)
         # A sentence at a time: no mention goes on behind a sentence's end.
-        spans += _decode(tokens, tags, position)
+        spans += decode_tags(tokens, tags, position)
         texts.append(" ".join(tokens))
         position += len(texts[-1]) + 1
     return Document(
@@ -149,11 +149,16 @@ def _columns(
         if not token:
             raise DataError("a tag without a token", where=where)
         tokens.append(token)
-        tags.append(_checked_tag(row[layout.tag], where) if width > 1 else "O")
+        tags.append(checked_tag(row[layout.tag], where) if width > 1 else "O")
     return tokens, tags
 
 
-def _checked_tag(tag: str, where: str) -> str:
+def checked_tag(tag: str, where: str) -> str:
+    """``tag``, which must be one.
+
+    Raises:
+        DataError: it is none; without it, for it may be a word.
+    """
     if not TAG.fullmatch(tag) or len(tag) > LONGEST_NAME:
         # Without the tag: in a file of another layout it may be a word of the text.
         raise DataError(
@@ -164,7 +169,7 @@ def _checked_tag(tag: str, where: str) -> str:
     return tag
 
 
-def _decode(tokens: list[str], tags: list[str], position: int) -> Iterator[Span]:
+def decode_tags(tokens: list[str], tags: list[str], position: int) -> Iterator[Span]:
     """Spans of tags, the first token at ``position``.
 
     ``I`` or ``E`` without a mention to go on with starts one, as in IOB1.

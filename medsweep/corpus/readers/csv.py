@@ -49,7 +49,7 @@ class Csv:
             if not any(row):
                 continue
             if header is None:
-                header = _checked_header([c.strip() for c in row], columns, where)
+                header = checked_header([c.strip() for c in row], columns, where)
                 continue
             count += 1
             yield _document(header, row, columns, where, f"{path.stem}-{count}")
@@ -73,7 +73,8 @@ def delimiter_of(header: str, columns: Columns) -> str:
     return best
 
 
-def _checked_header(header: list[str], columns: Columns, where: str) -> list[str]:
+def checked_header(header: list[str], columns: Columns, where: str) -> list[str]:
+    """``header``, which must have the column of the text, and every column that was named."""
     if any(c and header.count(c) > 1 for c in header):
         raise DataError(f"a column name appears twice ({shown(header)})", where=where)
     usual = Columns()

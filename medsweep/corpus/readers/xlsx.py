@@ -1,0 +1,147 @@
+"""Excel workbooks."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from medsweep.corpus._base import Document, Reading
+from medsweep.corpus.readers._table import row_document
+from medsweep.corpus.readers.csv import checked_header
+from medsweep.errors import DataError
+
+# A sheet's XML repeats itself more than prose does.
+LARGEST_UNPACKED = 2**29
+LARGEST_RATIO = 200
+MOST_MEMBERS = 1000
+MOST_COLUMNS = 1000
+MOST_ROWS = 2**20  # as in Excel
+LONGEST_CELL = 32_767  # in Excel, in UTF-16 units
+
+SHEETS = "other sheets left out"
+CUT = "texts as long as a cell can be, perhaps cut"
+ESCAPED = "texts with characters that Excel escaped"
+
+_ERRORS = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"}
+_ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+
+class Xlsx:
+    """The columns of CSV, in the first row of the first sheet; formulas by their stored value."""
+
+    name = "xlsx"
+    suffixes: tuple[str, ...] = (".xlsx",)
+    shared_suffixes: tuple[str, ...] = ()
+    layered = False
+
+    def read(self, path: Path, reading: Reading) -> Iterator[Document]:
+        """Stream the documents of a workbook."""
+        _check_zip(path)
+        header: list[str] | None = None
+        for number, cells in enumerate(_rows(path, reading.changes), 1):
+            where = f"{path.name}: row {number}"
+            if number > MOST_ROWS:
+                raise DataError("more rows than a sheet can have", where=where)
+            if all(c is None or c == "" for c in cells):
+                continue
+            if header is None:
+                names = ["" if c is None else str(c).strip() for c in cells]
+                header = checked_header(names, reading.columns, where)
+                continue
+            row = {h: _value(c, where) for h, c in zip(header, cells, strict=False) if h}
+            text = row.get(reading.columns.text)
+            if isinstance(text, str):
+                row[reading.columns.text] = _unescaped(text, reading.changes)
+            id_ = f"{path.stem}-{number}"
+            yield row_document(row, reading.columns, where, id_, reading.changes)
+
+
+def _check_zip(path: Path) -> None:
+    """Refuse macros, XML with a document type, and what unpacks to more than was ever typed."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            size, packed = sum(i.file_size for i in members), path.stat().st_size
+            if (
+                len(members) > MOST_MEMBERS
+                or size > LARGEST_UNPACKED
+                or size > LARGEST_RATIO * packed + 2**20
+            ):
+                raise DataError(
+                    "unpacks to more than a workbook of texts can hold",
+                    where=path.name,
+                    fix="check where the file comes from",
+                )
+            if any(i.filename.lower().endswith("vbaproject.bin") for i in members):
+                raise DataError(
+                    "the workbook holds macros", where=path.name, fix="save it as .xlsx without"
+                )
+            if any(_has_doctype(archive, i) for i in members):
+                raise DataError("the workbook's XML declares a document type", where=path.name)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+        raise DataError(
+            "not a readable workbook", where=path.name, fix="save it as .xlsx without password"
+        ) from None
+
+
+def _has_doctype(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    """Whichever parser openpyxl finds installed: no entity reaches it. UTF-16 is looked through."""
+    with archive.open(member) as file:
+        return b"<!DOCTYPE" in file.read(member.file_size).replace(b"\0", b"")
+
+
+def _rows(path: Path, changes: Counter[str]) -> Iterator[tuple[Any, ...]]:
+    try:
+        import openpyxl
+    except ImportError:
+        raise DataError(
+            "reading workbooks needs a package that is not installed",
+            where=path.name,
+            fix="pip install 'medsweep[formats]'",
+        ) from None
+    import warnings
+
+    # On a damaged file openpyxl raises whatever its parsing meets.
+    try:
+        with warnings.catch_warnings():
+            # It warns of styles and validations that it drops.
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            try:
+                sheet, *others = book.worksheets
+                if others:
+                    changes[SHEETS] += len(others)
+                # The sheet's own idea of its size may be wrong.
+                sheet.reset_dimensions()
+                yield from sheet.iter_rows(max_col=MOST_COLUMNS, values_only=True)
+            finally:
+                book.close()
+    except Exception as error:
+        problem = f"not a readable workbook ({type(error).__name__})"
+    else:
+        return
+    raise DataError(problem, where=path.name, fix="open it and save it again")
+
+
+def _value(cell: Any, where: str) -> Any:
+    if isinstance(cell, str) and cell in _ERRORS:
+        raise DataError("a cell holds an error of a formula", where=where)
+    return cell
+
+
+def _unescaped(text: str, changes: Counter[str]) -> str:
+    """Excel writes control characters as ``_x000D_``, and an underscore before such as ``_x005F_``.
+
+    They count in the offsets of whoever saw the cell as one character.
+    """
+    if len(text.encode("utf-16-le", "surrogatepass")) // 2 >= LONGEST_CELL:
+        changes[CUT] += 1
+    plain = _ESCAPE.sub(lambda m: chr(int(m[1], 16)), text)
+    if plain != text:
+        changes[ESCAPED] += 1
+    return plain
