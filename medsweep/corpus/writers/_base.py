@@ -1,0 +1,38 @@
+"""What a writer of a corpus format promises."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from medsweep.corpus._base import Document
+
+
+class Writer(Protocol):
+    """A corpus format: one file of ``medsweep.corpus.writers`` each.
+
+    ``name`` is what ``--to`` says, ``suffixes`` are the file endings that tell it. What is
+    written reads back as the same documents, but for what the format cannot express: that
+    counts in ``changes``, by kind, and nothing is changed without an entry there.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+
+    def write(self, documents: Sequence[Document], path: Path, changes: Counter[str]) -> None:
+        """Write the documents to ``path``, all or nothing; only the user may read them."""
+        ...
+
+
+def count(changes: Counter[str], kind: str, number: int) -> None:
+    """Note a change that may not have happened."""
+    if number:
+        changes[kind] += number
+
+
+def count_left_out(documents: Sequence[Document], changes: Counter[str]) -> None:
+    """Note what formats of mentions have no place for."""
+    count(changes, "labels left out", sum(d.label is not None for d in documents))
+    count(changes, "groups left out", sum(d.group is not None for d in documents))

@@ -1,0 +1,117 @@
+"""brat stand-off: a folder of ``x.txt`` with ``x.ann`` beside it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from medsweep.corpus._base import Document, Span
+from medsweep.corpus.writers._base import count, count_left_out
+from medsweep.errors import ConfigError
+
+# A name that is a file's name on every system, whatever the id holds.
+_FILE_NAME = re.compile(r"\w[\w.-]{0,99}")
+_BOM = "\ufeff"
+
+
+class Brat:
+    """A pair of files a document, named by its id; without annotation the ``.txt`` alone.
+
+    ``annotation.conf`` lists the types, which brat wants to know. What is read back comes in the
+    order of the file names.
+    """
+
+    name = "brat"
+    suffixes: tuple[str, ...] = ()
+
+    def write(self, documents: Sequence[Document], path: Path, changes: Counter[str]) -> None:
+        """Write the folder, which must not exist or be empty.
+
+        Raises:
+            ConfigError: there is something in it.
+        """
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise ConfigError(
+                "brat is written as a folder, and there is something of that name",
+                where=str(path),
+                fix="name a folder that does not exist",
+            )
+        count_left_out(documents, changes)
+        written = [_expressible(d, changes) for d in documents]
+        part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+        try:
+            for name, document in zip(_names(documents, changes), written, strict=True):
+                _write(document, part / name)
+            types = sorted({s.type for d in written for s in d.spans or ()})
+            (part / "annotation.conf").write_text(_configuration(types), encoding="utf-8")
+            part.replace(path)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+
+
+def _names(documents: Sequence[Document], changes: Counter[str]) -> Iterator[str]:
+    """A file name a document: its id where that can be one. Some systems know no case."""
+    taken = {d.id.casefold() for d in documents}
+    used: set[str] = set()
+    number = 0
+    for document in documents:
+        name = document.id
+        if not _FILE_NAME.fullmatch(name) or name.casefold() in used:
+            changes["ids replaced that cannot be file names"] += 1
+            while (name := f"document-{number}") in taken:
+                number += 1
+            taken.add(name)
+        used.add(name.casefold())
+        yield name
+
+
+def _expressible(document: Document, changes: Counter[str]) -> Document:
+    """With types of one word, and without what readers take for a byte order mark."""
+    document = _without_mark(document, changes)
+    if document.spans is None:
+        return document
+    spans = [replace(s, type="_".join(s.type.split(" "))) for s in document.spans]
+    renamed = sum(a.type != b.type for a, b in zip(spans, document.spans, strict=True))
+    count(changes, "mentions whose type was written with _ for spaces", renamed)
+    return replace(document, spans=tuple(sorted(set(spans))))
+
+
+def _without_mark(document: Document, changes: Counter[str]) -> Document:
+    text = document.text.lstrip(_BOM)
+    cut = len(document.text) - len(text)
+    if not cut:
+        return document
+    changes["byte order marks left out"] += 1
+    inside = [s for s in document.spans or () if s.start >= cut]
+    count(changes, "mentions of byte order marks left out", len(document.spans or ()) - len(inside))
+    moved = [
+        Span(s.start - cut, s.end - cut, s.type, tuple((a - cut, b - cut) for a, b in s.fragments))
+        for s in inside
+    ]
+    return replace(document, text=text, spans=None if document.spans is None else tuple(moved))
+
+
+def _write(document: Document, path: Path) -> None:
+    # Offsets count characters of the file, so that no line break may be translated.
+    Path(f"{path}.txt").write_text(document.text, encoding="utf-8", newline="")
+    if document.spans is not None:
+        lines = (_line(n, s, document.text) for n, s in enumerate(document.spans, 1))
+        Path(f"{path}.ann").write_text("".join(lines), encoding="utf-8", newline="")
+
+
+def _line(number: int, span: Span, text: str) -> str:
+    pieces = span.fragments or ((span.start, span.end),)
+    offsets = ";".join(f"{a} {b}" for a, b in pieces)
+    surface = " ".join(text[a:b] for a, b in pieces).replace("\r\n", "\n")
+    surface = re.sub(r"[\r\n\t]", " ", surface)
+    return f"T{number}\t{span.type} {offsets}\t{surface}\n"
+
+
+def _configuration(types: Sequence[str]) -> str:
+    return "\n".join(["[entities]", *types, "[relations]", "[events]", "[attributes]", ""])
