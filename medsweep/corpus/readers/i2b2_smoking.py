@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import codecs
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.etree.ElementTree import ParseError
 
 from medsweep.corpus._base import Document, Reading
 from medsweep.corpus.readers._fields import make_document
+from medsweep.corpus.readers._xml import parse_xml
+from medsweep.corpus.readers._zip import LARGEST, members, too_large
 from medsweep.errors import DataError
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
-
-# The challenge's files have a few MB. Prose deflates to a third or less, not to a hundredth.
-LARGEST_XML = 2**28
-LARGEST_RATIO = 100
-MOST_MEMBERS = 1000
 
 
 class I2b2Smoking:
@@ -38,52 +32,12 @@ class I2b2Smoking:
         """Stream the documents of an XML file, or of every XML file in a zip."""
         del reading
         if path.suffix.lower() == ".zip":
-            for name, raw in xml_members(path):
+            for name, raw in members(path, (".xml",)):
                 yield from _records(raw, f"{path.name}/{name}", Path(name).stem)
         else:
-            if path.stat().st_size > LARGEST_XML:
-                raise _too_large(path.name)
+            if path.stat().st_size > LARGEST:
+                raise too_large(path.name)
             yield from _records(path.read_bytes(), path.name, path.stem)
-
-
-def xml_members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of the XML files in a zip, none unpacked beyond the limits."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [i for i in archive.infolist() if _is_xml(i.filename)]
-            if not members:
-                raise DataError("no XML file in the zip", where=path.name)
-            _check_sizes(members, path.name)
-            for info in members:
-                # The sizes in a zip are claims: never read more than was claimed.
-                with archive.open(info) as file:
-                    yield info.filename, file.read(info.file_size)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
-        raise DataError(
-            "not a readable zip", where=path.name, fix="unpack it and name the XML file"
-        ) from None
-
-
-def _is_xml(name: str) -> bool:
-    path = Path(name)
-    hidden = path.name.startswith(".") or "__MACOSX" in path.parts
-    return path.suffix.lower() == ".xml" and not hidden
-
-
-def _check_sizes(members: list[zipfile.ZipInfo], where: str) -> None:
-    size, packed = sum(i.file_size for i in members), sum(i.compress_size for i in members)
-    if len(members) > MOST_MEMBERS or size > LARGEST_XML or size > LARGEST_RATIO * packed + 2**20:
-        raise _too_large(where)
-    if any(i.flag_bits & 1 for i in members):
-        raise DataError("the zip is encrypted", where=where, fix="unpack it")
-
-
-def _too_large(where: str) -> DataError:
-    return DataError(
-        "unpacks to more than a corpus of this format can hold",
-        where=where,
-        fix="check where the file comes from",
-    )
 
 
 def _records(raw: bytes, where: str, stem: str) -> Iterator[Document]:
@@ -109,25 +63,8 @@ def _records(raw: bytes, where: str, stem: str) -> Iterator[Document]:
 
 
 def _parse(raw: bytes, where: str) -> Element:
-    from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
-
     start = strip_start(raw)
-    skipped = raw[: len(raw) - len(start)].count(b"\n")
-    try:
-        root: Element = fromstring(start, forbid_dtd=True)
-    except DefusedXmlException:
-        raise DataError(
-            "the XML declares a document type or entities, which medsweep refuses",
-            where=where,
-            fix="take the DOCTYPE out",
-        ) from None
-    except ParseError as error:
-        line = error.position[0] + skipped
-        raise DataError("not well-formed XML", where=f"{where}:{line}") from None
-    except (LookupError, ValueError):
-        raise DataError("the XML's encoding is unknown", where=where) from None
-    return root
+    return parse_xml(start, where, lines_before=raw[: len(raw) - len(start)].count(b"\n"))
 
 
 def strip_start(raw: bytes) -> bytes:
