@@ -105,7 +105,7 @@ MALFORMED: list[tuple[str, str | bytes, str, str]] = [
         "a.xml: record 1: SMOKING has no STATUS",
     ),
     ("a.zip", CANARY, "classification", "a.zip: not a readable zip"),
-    ("a.zip", zipped({"a.txt": CANARY}), "classification", "a.zip: no XML file in the zip"),
+    ("a.zip", zipped({"a.txt": CANARY}), "classification", "a.zip: no .xmi or .json or .xml file"),
     ("a.pdf", CANARY, "classification", "{path}: the format cannot be told"),
 ]
 
@@ -135,10 +135,9 @@ def test_missing_file(tmp_path: Path) -> None:
         list(scan(tmp_path / "none.jsonl"))
 
 
-@pytest.mark.parametrize(("name", "says"), [("brat", "brat is not built yet"), ("x", "no format")])
-def test_formats_that_do_not_exist(put: Put, name: str, says: str) -> None:
-    with pytest.raises(DataError, match=says) as caught:
-        list(scan(put("a.jsonl", ROW), format=name))
+def test_formats_that_do_not_exist(put: Put) -> None:
+    with pytest.raises(DataError, match="no format 'x'") as caught:
+        list(scan(put("a.jsonl", ROW), format="x"))
     assert all(known in str(caught.value) for known in READERS)
 
 

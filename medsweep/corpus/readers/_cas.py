@@ -1,0 +1,175 @@
+"""UIMA CAS: what XMI and JSON have in common.
+
+By hand instead of with dkpro-cassis: cassis needs the whole type system, which exports often lack,
+and otherwise drops annotations of types it does not know; it also turns offsets outside the text
+into None with a warning, and the XML parser beneath it resolves entities. Spans need neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from medsweep.corpus._base import Document, Reading, Span
+from medsweep.corpus.readers._fields import as_name
+from medsweep.corpus.readers._json import as_whole
+from medsweep.corpus.readers._layers import Choice, Layer, choose, listed
+from medsweep.corpus.readers._spans import tidy
+from medsweep.corpus.readers._utf16 import Utf16
+from medsweep.errors import DataError
+
+ANNOTATION = "uima.tcas.Annotation"
+INITIAL_VIEW = "_InitialView"
+_PRIMITIVE = ("String", "Boolean", "Byte", "Short", "Integer", "Long", "Float", "Double")
+PRIMITIVES = frozenset(f"uima.cas.{name}" for name in _PRIMITIVE)
+# Relations are annotations too, of the place where they end.
+_RELATION = frozenset({"Governor", "Dependent"})
+_OF_ALL = frozenset({"begin", "end", "sofa"})
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A feature structure with a place in the text, as the file has it (UTF-16 units)."""
+
+    type: str
+    begin: object
+    end: object
+    features: Mapping[str, str]
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A declared type: its parent, and each of its features' range."""
+
+    parent: str
+    features: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeSystem:
+    """Declared types by name; ``complete``: there is no type that is not among them."""
+
+    types: Mapping[str, Type] = field(default_factory=dict)
+    complete: bool = False
+
+    def lineage(self, name: str) -> list[str]:
+        """A type, its parent, and so on; ends where a parent is not declared or comes again."""
+        found: list[str] = []
+        while name in self.types and name not in found:
+            found.append(name)
+            name = self.types[name].parent
+        return [*found, name]
+
+    def features(self, name: str) -> dict[str, str]:
+        """A type's features with those it inherits."""
+        return {
+            feature: range_
+            for ancestor in self.lineage(name)
+            if ancestor in self.types
+            for feature, range_ in self.types[ancestor].features.items()
+        }
+
+    def holds_text(self, range_: str) -> bool:
+        """Whether a feature of this range has a value of its own, not a reference."""
+        return not PRIMITIVES.isdisjoint(self.lineage(range_))
+
+
+@dataclass(frozen=True, slots=True)
+class Cas:
+    """One view of a CAS: its text, its annotations, and ids of all feature structures."""
+
+    text: str
+    annotations: Sequence[Annotation]
+    ids: frozenset[str]
+    types: TypeSystem
+
+
+def to_document(cas: Cas, id_: str, where: str, reading: Reading) -> Document:
+    """The document with the spans of its layer."""
+    relations = {a.type for a in cas.annotations if not _RELATION.isdisjoint(a.features)}
+    relations |= {t for t in cas.types.types if not _RELATION.isdisjoint(cas.types.features(t))}
+    kept = [a for a in cas.annotations if a.type not in relations]
+    if len(kept) < len(cas.annotations):
+        reading.changes["relations left out"] += len(cas.annotations) - len(kept)
+    layers = _layers(kept, cas, relations)
+    choice = choose(layers, reading, where)
+    if choice is None and reading.layer and cas.types.complete:
+        raise DataError(
+            f"no layer {reading.layer}{listed([layer.name for layer in layers])}",
+            where=where,
+            fix="name a layer that the type system declares",
+        )
+    spans: tuple[Span, ...] | None = () if reading.layer else None
+    if choice is not None:
+        found = [a for a in kept if a.type == choice.layer.name]
+        spans = tidy(_spans(found, choice, cas.text, reading), reading.changes)
+    return Document(id_, cas.text, spans=spans, source=where)
+
+
+def _layers(annotations: Iterable[Annotation], cas: Cas, relations: set[str]) -> list[Layer]:
+    """Layers that occur, and those that are declared."""
+    observed: dict[str, dict[str, set[str]]] = {}
+    for annotation in annotations:
+        features = observed.setdefault(annotation.type, {})
+        for name, value in annotation.features.items():
+            features.setdefault(name, set()).add(value)
+    declared = {t for t in cas.types.types if ANNOTATION in cas.types.lineage(t)} - relations
+    return [
+        Layer(
+            name,
+            _features(name, observed.get(name, {}), cas),
+            used=name in observed,
+            declared=name in cas.types.types,
+        )
+        for name in [*observed, *sorted(declared - observed.keys())]
+    ]
+
+
+def _features(name: str, observed: Mapping[str, set[str]], cas: Cas) -> tuple[str, ...]:
+    """Features that may hold a type: those declared so, else those that hold no references."""
+    if name in cas.types.types:
+        declared = cas.types.features(name).items()
+        return tuple(f for f, r in declared if f not in _OF_ALL and cas.types.holds_text(r))
+    return tuple(
+        feature
+        for feature, values in observed.items()
+        if not all(cas.ids.issuperset(value.split()) for value in values)
+    )
+
+
+def _spans(
+    annotations: Iterable[Annotation], choice: Choice, text: str, reading: Reading
+) -> Iterable[Span]:
+    places = Utf16(text)
+    for annotation in annotations:
+        start, end = (
+            places.code_point(as_whole(n, "an offset", annotation.place))
+            for n in (annotation.begin, annotation.end)
+        )
+        if start is None or end is None or start > end:
+            raise DataError(
+                "begin and end do not lie in the text, in this order",
+                where=annotation.place,
+                fix="offsets count UTF-16 units from 0, the end behind the last one",
+            )
+        value = annotation.features.get(choice.feature) if choice.feature else None
+        type_ = as_name(value, "type", annotation.place)
+        if type_ is None:
+            type_ = choice.layer.short
+            if choice.feature is not None:
+                reading.changes[f"spans without {choice.feature} read as {type_}"] += 1
+        yield Span(start, end, type_)
+
+
+def chosen_view(texts: Mapping[str, str | None], where: str, reading: Reading) -> str:
+    """The key of the view to read, of views by name with their texts."""
+    with_text = [name for name, text in texts.items() if text is not None]
+    if len(with_text) > 1:
+        reading.changes["views left out"] += len(with_text) - 1
+    if INITIAL_VIEW in with_text:
+        return INITIAL_VIEW
+    if len(with_text) != 1:
+        problem = "several views with a text" if with_text else "no view with a text"
+        raise DataError(problem, where=where, fix=f"put the document into {INITIAL_VIEW}")
+    return with_text[0]

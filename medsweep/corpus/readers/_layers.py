@@ -1,0 +1,137 @@
+"""Which layer of a file's annotations holds the gold, and which feature the type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medsweep.corpus._base import Reading
+from medsweep.errors import DataError
+
+# What tools and not people annotate: tokens, sentences, parts of speech, metadata, markup. To be
+# had by name only. Named entities live among them.
+_OF_TOOLS = re.compile(
+    r"uima\.|de\.tudarmstadt\.ukp\.(?:dkpro\.core\.api\.(?!ner\.)|clarin\.webanno\.api\.|inception\.)"
+    r"|org\.dkpro\.core\.api\."
+)
+# Of a layer's several features the one that holds the type: NamedEntity has an identifier too, and
+# the links of chains a referenceRelation.
+_USUAL = ("value", "referenceType")
+_NAME = re.compile(r"[^\W\d][\w$]*(?:\.[^\W\d][\w$]*)*")
+_LONGEST = 200
+_TAKEN = "documents read from layer "
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer of spans by its full name, with the features that may hold a type.
+
+    ``used``: it has annotations in the file, and is not only declared there. ``declared``: it has
+    no other features; else they are those that occur.
+    """
+
+    name: str
+    features: tuple[str, ...] = ()
+    used: bool = True
+    declared: bool = True
+
+    @property
+    def short(self) -> str:
+        """The name without its package."""
+        return self.name.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The layer to read; ``feature`` None: the type is the layer's short name."""
+
+    layer: Layer
+    feature: str | None
+
+
+def choose(layers: Sequence[Layer], reading: Reading, where: str) -> Choice | None:
+    """The layer that ``reading.layer`` names, else the only one that people annotate.
+
+    None where it does not occur. A file's exports omit layers without an annotation, so that a
+    missing layer is no mistake as such.
+
+    Raises:
+        DataError: no layer is named and there are several; the name fits several; the feature is
+            missing or has to be named; files before had another layer.
+    """
+    choice = _named(layers, reading.layer, where) if reading.layer else _only(layers, where)
+    if choice is None and reading.layer:
+        reading.changes[f"documents without layer {reading.layer}"] += 1
+    if choice is not None and reading.layer is None:
+        _check_same(choice, reading, where)
+    taken = choice and choice.layer
+    if others := sum(x.used and x is not taken and not _OF_TOOLS.match(x.name) for x in layers):
+        reading.changes["other layers left out"] += others
+    return choice
+
+
+def _only(layers: Sequence[Layer], where: str) -> Choice | None:
+    usual = [layer for layer in layers if not _OF_TOOLS.match(layer.name)]
+    usual = [layer for layer in usual if layer.used] or usual
+    if len(usual) > 1:
+        raise DataError(
+            f"several layers{listed([layer.name for layer in usual])}",
+            where=where,
+            fix="name one with layer",
+        )
+    return Choice(usual[0], _default_feature(usual[0], where)) if usual else None
+
+
+def _named(layers: Sequence[Layer], wanted: str, where: str) -> Choice | None:
+    whole = [layer for layer in layers if wanted in (layer.name, layer.short)]
+    if len(whole) == 1:
+        return Choice(whole[0], _default_feature(whole[0], where))
+    name, _, feature = wanted.rpartition(".")
+    part = [layer for layer in layers if name in (layer.name, layer.short)]
+    if len(whole) > 1 or len(part) > 1:
+        raise DataError(
+            f"several layers of that name{listed([layer.name for layer in whole or part])}",
+            where=where,
+            fix="write the layer's full name",
+        )
+    if not part:
+        return None
+    if part[0].declared and feature not in part[0].features:
+        raise DataError(
+            f"layer {name} has no feature {feature}{listed(part[0].features)}",
+            where=where,
+            fix="name one that it has",
+        )
+    return Choice(part[0], feature)
+
+
+def _default_feature(layer: Layer, where: str) -> str | None:
+    if len(layer.features) < 2:
+        return next(iter(layer.features), None)
+    for feature in _USUAL:
+        if feature in layer.features:
+            return feature
+    raise DataError(
+        f"layer {layer.short} has several features{listed(layer.features)}",
+        where=where,
+        fix="write LAYER.FEATURE under layer",
+    )
+
+
+def _check_same(choice: Choice, reading: Reading, where: str) -> None:
+    """Files are read one by one: what one of them lacks must not mix layers."""
+    key = _TAKEN + ".".join(filter(None, (choice.layer.name, choice.feature)))
+    if any(k.startswith(_TAKEN) and k != key for k in reading.changes):
+        raise DataError(
+            "its annotations are in another layer or feature than those of the files before",
+            where=where,
+            fix="name the layer, and LAYER.FEATURE where it has several features",
+        )
+    reading.changes[key] += 1
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a message, those that cannot be text."""
+    shown = sorted(n for n in names if _NAME.fullmatch(n) and len(n) <= _LONGEST)[:20]
+    return f" ({', '.join(shown)})" if shown else ""

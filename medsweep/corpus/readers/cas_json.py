@@ -1,0 +1,128 @@
+"""UIMA CAS as JSON (0.4), as INCEpTION exports it: a file, or a zip of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from medsweep.corpus._base import Document, Reading
+from medsweep.corpus.readers._cas import Annotation, Cas, Type, TypeSystem, chosen_view, to_document
+from medsweep.corpus.readers._fields import parse_json
+from medsweep.corpus.readers._json import as_list, as_object
+from medsweep.corpus.readers._lines import decode
+from medsweep.corpus.readers._zip import LARGEST, members, too_large
+from medsweep.errors import DataError
+
+_SOFA = "uima.cas.Sofa"
+_SNIFFED = 2**16
+_KEYS = (b'"%TYPES"', b'"%FEATURE_STRUCTURES"', b'"%VIEWS"')
+
+
+class CasJson:
+    """A document is a file, or each ``.json`` in a zip.
+
+    Its text is that of the initial view. Types are declared in the file, those only that occur
+    in many exports.
+    """
+
+    name = "cas-json"
+    suffixes: tuple[str, ...] = ()
+    shared_suffixes: tuple[str, ...] = (".json", ".zip")
+    layered = True
+
+    def read(self, path: Path, reading: Reading) -> Iterator[Document]:
+        """The document of a file, or those of a zip."""
+        if path.suffix.lower() == ".zip":
+            for name, raw in members(path, (".json",)):
+                yield _document(raw, PurePosixPath(name).stem, f"{path.name}/{name}", reading)
+            return
+        if path.stat().st_size > LARGEST:
+            raise too_large(path.name)
+        yield _document(path.read_bytes(), path.stem, path.name, reading)
+
+
+def looks_like_cas_json(start: bytes) -> bool:
+    """Whether the beginning of a JSON file has a key that only a CAS has."""
+    return any(key in start[:_SNIFFED] for key in _KEYS)
+
+
+def _document(raw: bytes, id_: str, where: str, reading: Reading) -> Document:
+    value = parse_json(decode(raw.removeprefix(b"\xef\xbb\xbf"), where), where)
+    if not isinstance(value, dict) or "%VIEWS" not in value:
+        raise DataError("not a CAS: no %VIEWS", where=where)
+    structures = _structures(value.get("%FEATURE_STRUCTURES"), where)
+    sofa, text = _sofa(structures, where, reading)
+    found = [_annotation(f, where) for f in structures if f.get("@sofa") == sofa]
+    indexed = _members(value, sofa, where)
+    kept = [a for id_, a in found if a is not None and id_ in indexed]
+    if left_out := sum(a is not None for _, a in found) - len(kept):
+        reading.changes["annotations outside the view's index left out"] += left_out
+    cas = Cas(
+        text=text,
+        annotations=kept,
+        ids=frozenset(str(f.get("%ID")) for f in structures),
+        types=_types(value.get("%TYPES"), where),
+    )
+    return to_document(cas, id_, where, reading)
+
+
+def _structures(value: Any, where: str) -> list[dict[str, Any]]:
+    """Feature structures of a list, or of an object that has them by their ids."""
+    if isinstance(value, dict):
+        by_id = {i: as_object(f, "a feature structure", where) for i, f in value.items()}
+        return [{**f, "%ID": int(i) if i.isdecimal() else i} for i, f in by_id.items()]
+    listed = as_list(value, "%FEATURE_STRUCTURES", where)
+    return [as_object(f, "a feature structure", where) for f in listed]
+
+
+def _sofa(structures: list[dict[str, Any]], where: str, reading: Reading) -> tuple[Any, str]:
+    """Id and text of the view to read."""
+    sofas = {str(f.get("sofaID")): f for f in structures if f.get("%TYPE") == _SOFA}
+    texts = {name: f.get("sofaString") for name, f in sofas.items()}
+    if not all(t is None or isinstance(t, str) for t in texts.values()):
+        raise DataError("a sofaString is not a string", where=where)
+    view = sofas[chosen_view(texts, where, reading)]
+    return view.get("%ID"), view["sofaString"]
+
+
+def _members(value: dict[str, Any], sofa: Any, where: str) -> frozenset[Any]:
+    views = as_object(value.get("%VIEWS"), "%VIEWS", where)
+    found = [as_object(v, "a view", where) for v in views.values()]
+    members_ = [
+        as_list(v.get("%MEMBERS"), "%MEMBERS", where) for v in found if v.get("%SOFA") == sofa
+    ]
+    return frozenset(m for ids in members_ for m in ids if isinstance(m, int | str))
+
+
+def _annotation(structure: dict[str, Any], where: str) -> tuple[Any, Annotation | None]:
+    """Id and annotation; None for a structure without a place in the text."""
+    id_, type_ = structure.get("%ID"), structure.get("%TYPE")
+    if not isinstance(id_, int | str) or not isinstance(type_, str):
+        raise DataError("a feature structure without %ID or %TYPE", where=where)
+    if "begin" not in structure:
+        return id_, None
+    features = {
+        key.removeprefix("@"): str(value)
+        for key, value in structure.items()
+        if key[:1] not in ("%", "#", "^")
+        and key not in ("@sofa", "begin", "end")
+        and isinstance(value, str | int | float)
+    }
+    place = f"{where}: structure {id_ if isinstance(id_, int) else ''}"
+    return id_, Annotation(type_, structure["begin"], structure.get("end"), features, place)
+
+
+def _types(value: Any, where: str) -> TypeSystem:
+    declared = as_object(value, "%TYPES", where) if value is not None else {}
+    types = {name: as_object(t, "a type", where) for name, t in declared.items()}
+    return TypeSystem({name: _type(t, where) for name, t in types.items()})
+
+
+def _type(value: dict[str, Any], where: str) -> Type:
+    features = {
+        name: str(as_object(f, "a feature", where).get("%RANGE"))
+        for name, f in value.items()
+        if not name.startswith("%")
+    }
+    return Type(str(value.get("%SUPER_TYPE")), features)

@@ -1,0 +1,145 @@
+"""UIMA CAS as XMI: a file, or a zip with its type system as INCEpTION exports it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from medsweep.corpus._base import Document, Reading
+from medsweep.corpus.readers._cas import Annotation, Cas, Type, TypeSystem, chosen_view, to_document
+from medsweep.corpus.readers._xml import parse_xml
+from medsweep.corpus.readers._zip import LARGEST, members, too_large
+from medsweep.errors import DataError
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_XMI = "{http://www.omg.org/XMI}"
+_CAS = "{http:///uima/cas.ecore}"
+_ECORE = "{http:///", ".ecore}"
+_NO_NAMESPACE = "uima.noNamespace."
+_TYPES = "{http://uima.apache.org/resourceSpecifier}"
+_TYPE_SYSTEM = "typesystem.xml"
+
+
+class CasXmi:
+    """A document is an XMI file; in a zip, each ``.xmi`` in it.
+
+    Its text is that of the initial view. The type system is ``TypeSystem.xml`` in the zip, beside
+    the file or in the folder above. It may be missing: then layers and features are those that
+    occur. Annotations count that the view's index has.
+    """
+
+    name = "cas-xmi"
+    suffixes: tuple[str, ...] = (".xmi",)
+    shared_suffixes: tuple[str, ...] = (".zip",)
+    layered = True
+
+    def read(self, path: Path, reading: Reading) -> Iterator[Document]:
+        """The document of a file, or those of a zip."""
+        if path.suffix.lower() == ".zip":
+            yield from _of_zip(path, reading)
+            return
+        cas = _cas(_content(path), _beside(path), path.name, reading)
+        yield to_document(cas, path.stem, path.name, reading)
+
+
+def _of_zip(path: Path, reading: Reading) -> Iterator[Document]:
+    types = TypeSystem()
+    for name, raw in members(path, (".xmi", ".xml")):
+        if PurePosixPath(name).name.lower() == _TYPE_SYSTEM:
+            types = _type_system(raw, f"{path.name}/{name}")
+    for name, raw in members(path, (".xmi",)):
+        where = f"{path.name}/{name}"
+        yield to_document(
+            _cas(raw, types, where, reading), PurePosixPath(name).stem, where, reading
+        )
+
+
+def _content(path: Path) -> bytes:
+    if path.stat().st_size > LARGEST:
+        raise too_large(path.name)
+    return path.read_bytes()
+
+
+def _beside(path: Path) -> TypeSystem:
+    for folder in (path.parent, path.absolute().parent.parent):
+        for file in sorted(folder.glob("*.xml")):
+            if file.name.lower() == _TYPE_SYSTEM:
+                return _type_system(_content(file), file.name)
+    return TypeSystem()
+
+
+def _type_system(raw: bytes, where: str) -> TypeSystem:
+    """The declared types. Imports are not followed: they may name any file."""
+    root = parse_xml(raw, where)
+    if root.tag != f"{_TYPES}typeSystemDescription":
+        raise DataError("not a type system", where=where, fix="put it elsewhere")
+    types = {
+        _content_of(t, "name"): Type(
+            _content_of(t, "supertypeName"),
+            {
+                _content_of(f, "name"): _content_of(f, "rangeTypeName")
+                for f in t.iter(f"{_TYPES}featureDescription")
+            },
+        )
+        for t in root.iter(f"{_TYPES}typeDescription")
+    }
+    return TypeSystem(types, complete=next(root.iter(f"{_TYPES}import"), None) is None)
+
+
+def _content_of(element: Element, child: str) -> str:
+    return (element.findtext(f"{_TYPES}{child}") or "").strip()
+
+
+def _cas(raw: bytes, types: TypeSystem, where: str, reading: Reading) -> Cas:
+    root = parse_xml(raw, where)
+    if root.tag != f"{_XMI}XMI":
+        raise DataError("the root element is not xmi:XMI", where=where, fix="name the right format")
+    sofa, text = _sofa(root, where, reading)
+    members_ = _members(root, sofa)
+    found = [e for e in root if e.get("sofa") == sofa and e.get("begin") is not None]
+    indexed = [e for e in found if e.get(f"{_XMI}id") in members_ and not e.tag.startswith(_CAS)]
+    if len(indexed) < len(found):
+        reading.changes["annotations outside the view's index left out"] += len(found) - len(
+            indexed
+        )
+    return Cas(
+        text=text,
+        annotations=[_annotation(e, where) for e in indexed],
+        ids=frozenset(e.get(f"{_XMI}id", "") for e in root),
+        types=types,
+    )
+
+
+def _sofa(root: Element, where: str, reading: Reading) -> tuple[str, str]:
+    """Id and text of the view to read."""
+    sofas = {e.get("sofaID", ""): e for e in root.iterfind(f"{_CAS}Sofa")}
+    texts = {name: e.get("sofaString") for name, e in sofas.items()}
+    view = sofas[chosen_view(texts, where, reading)]
+    return view.get(f"{_XMI}id", ""), view.get("sofaString", "")
+
+
+def _members(root: Element, sofa: str) -> frozenset[str]:
+    views = [e for e in root.iterfind(f"{_CAS}View") if e.get("sofa") == sofa]
+    return frozenset(id_ for view in views for id_ in view.get("members", "").split())
+
+
+def _annotation(element: Element, where: str) -> Annotation:
+    features: Mapping[str, str] = {
+        k: v for k, v in element.items() if k not in ("sofa", "begin", "end") and k[0] != "{"
+    }
+    return Annotation(
+        type=_type_name(element.tag),
+        begin=element.get("begin"),
+        end=element.get("end"),
+        features=features,
+        place=f"{where}: element {element.get(f'{_XMI}id', '')}",
+    )
+
+
+def _type_name(tag: str) -> str:
+    namespace, _, name = tag.rpartition("}")
+    package = namespace.removeprefix(_ECORE[0]).removesuffix(_ECORE[1][:-1])
+    return f"{package.replace('/', '.')}.{name}".removeprefix(_NO_NAMESPACE)

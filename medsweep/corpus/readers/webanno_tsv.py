@@ -1,0 +1,345 @@
+"""WebAnno TSV 3, as WebAnno and INCEpTION export it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from medsweep.corpus._base import Document, Reading, Span
+from medsweep.corpus.readers._fields import as_name
+from medsweep.corpus.readers._layers import Choice, Layer, choose
+from medsweep.corpus.readers._lines import numbered_lines
+from medsweep.corpus.readers._spans import tidy
+from medsweep.corpus.readers._utf16 import Utf16, utf16_length
+from medsweep.errors import DataError
+
+_FORMAT = "#FORMAT=WebAnno TSV 3."
+_LAYER = re.compile(r"#T_(?P<kind>SP|CH|RL)=(?P<name>[^|]{1,200})(?:\|(?P<columns>.*))?")
+_ROW = re.compile(
+    r"(?P<token>\d{1,9}-\d{1,9})(?P<part>\.\d{1,9})?\t(?P<start>\d{1,12})-(?P<end>\d{1,12})\t"
+)
+_STACKED = re.compile(r"(?:[^\\|]|\\.|\\$)+", re.DOTALL)
+_ITEM = re.compile(r"(?P<value>.*?)(?:(?<!\\)\[(?P<id>\d{1,12})\])?", re.DOTALL)
+_LINK = re.compile(r"(?P<value>.*)->(?P<id>\d{1,12}-\d{1,12})", re.DOTALL)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f"}
+# A gap of the length of many letters is a damaged offset, and would be filled up.
+_LARGEST_GAP = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """A layer's columns: its kind (SP, CH, RL), name, first column, and what each holds."""
+
+    kind: str
+    name: str
+    first: int
+    names: tuple[str, ...]
+
+    @property
+    def layer(self) -> Layer:
+        """The layer with what may hold a type: neither slots nor a relation's ends."""
+        own = [self.names[i] for i in self.numbered]
+        return Layer(self.name, tuple(n for n in own if n and not n.startswith("ROLE_")))
+
+    @property
+    def numbered(self) -> list[int]:
+        """Columns in which annotations have their numbers, slots last.
+
+        A slot takes two columns, its role and its filler; the filler's has the filler's numbers.
+        """
+        fillers = {i + 1 for i, n in enumerate(self.names) if n.startswith("ROLE_")}
+        own = [i for i, n in enumerate(self.names) if i not in fillers and not n.startswith("BT_")]
+        return sorted(own, key=lambda i: self.names[i].startswith("ROLE_"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A token, or with a point in its number a part of one. Offsets in UTF-16 units."""
+
+    line: int
+    token: str
+    is_part: bool
+    start: int
+    end: int
+    surface: str
+    cells: Sequence[str]
+
+
+@dataclass(slots=True)
+class _Sentence:
+    line: int
+    texts: list[str] = field(default_factory=list)
+    rows: list[_Row] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Open:
+    """An annotation whose tokens are being read."""
+
+    start: int
+    end: int
+    value: str | None
+    token: int
+
+
+class WebannoTsv:
+    """A file is a document; its text is put together from the sentences at their offsets.
+
+    What stands between sentences is not in the file: line breaks are put there. Offsets are
+    UTF-16 units, columns those of the header. Chains are read as layers of their links.
+    Relations, slots and layers that are not asked for are left out.
+    """
+
+    name = "webanno-tsv"
+    suffixes: tuple[str, ...] = ()
+    shared_suffixes: tuple[str, ...] = (".tsv",)
+    layered = True
+
+    def read(self, path: Path, reading: Reading) -> Iterator[Document]:
+        """The document of a file."""
+        columns, sentences = _parse(path)
+        text = _text(sentences, path.name, reading.changes)
+        spannable = [c for c in columns if c.kind != "RL"]
+        choice = choose([c.layer for c in spannable], reading, path.name)
+        _count_relations(columns, sentences, reading.changes)
+        spans: tuple[Span, ...] | None = () if reading.layer else None
+        if choice is not None:
+            chosen = next(c for c in spannable if c.name == choice.layer.name)
+            rows = [row for sentence in sentences for row in sentence.rows]
+            found = _spans(rows, chosen, choice, Utf16(text), path.name, reading.changes)
+            spans = tidy(found, reading.changes)
+        yield Document(path.stem, text, spans=spans, source=path.name)
+
+
+def looks_like_webanno(path: Path) -> bool:
+    """Whether the first line names the format; for inferring it."""
+    with path.open("rb") as file:
+        return file.readline(200).removeprefix(b"\xef\xbb\xbf").startswith(b"#FORMAT=WebAnno TSV")
+
+
+def _parse(path: Path) -> tuple[list[_Columns], list[_Sentence]]:
+    """The header's layers, and the sentences."""
+    columns: list[_Columns] = []
+    sentences: list[_Sentence] = []
+    lines = numbered_lines(path)
+    _, first = next(lines, (1, ""))
+    if not first.startswith(_FORMAT):
+        raise DataError(
+            "the first line is not #FORMAT=WebAnno TSV 3",
+            where=f"{path.name}:1",
+            fix="export the document as WebAnno TSV 3",
+        )
+    for number, line in lines:
+        where = f"{path.name}:{number}"
+        sentence = sentences[-1] if sentences else None
+        reading_text = sentence is not None and not sentence.rows
+        if _ROW.match(line) and sentence is not None:
+            sentence.rows.append(_row(line, number, columns, where))
+        elif line.startswith("#Text="):
+            if sentence is None or sentence.rows:
+                sentence = _Sentence(number)
+                sentences.append(sentence)
+            sentence.texts.append(line.removeprefix("#Text="))
+        elif reading_text and sentence is not None:
+            # Early versions wrote a sentence's line breaks as they are.
+            sentence.texts.append(line)
+        elif line.startswith("#T_") and sentence is None:
+            columns.append(_columns(line, columns, where))
+        elif line.strip() and not line.startswith("#"):
+            raise DataError("neither a token nor a comment", where=where)
+    return columns, sentences
+
+
+def _columns(line: str, before: Sequence[_Columns], where: str) -> _Columns:
+    match = _LAYER.fullmatch(line)
+    if match is None:
+        raise DataError("not the header of a layer", where=where)
+    if match["name"] in (c.name for c in before):
+        raise DataError("a layer has two headers", where=where)
+    names = tuple((match["columns"] or "").split("|"))
+    first = before[-1].first + len(before[-1].names) if before else 0
+    columns = _Columns(match["kind"], match["name"], first, names)
+    if len(set(columns.layer.features)) < len(columns.layer.features):
+        raise DataError("a layer has a feature twice", where=where)
+    return columns
+
+
+def _row(line: str, number: int, columns: Sequence[_Columns], where: str) -> _Row:
+    match = _ROW.match(line)
+    assert match is not None
+    surface, *cells = line[match.end() :].split("\t")
+    width = columns[-1].first + len(columns[-1].names) if columns else 0
+    if len(cells) == width + 1 and not cells[-1]:
+        cells.pop()
+    if len(cells) != width:
+        raise DataError(f"{len(cells)} columns, the header has {width}", where=where)
+    start, end = int(match["start"]), int(match["end"])
+    if start > end:
+        raise DataError("the token ends before it starts", where=where)
+    return _Row(number, match["token"], bool(match["part"]), start, end, surface, cells)
+
+
+def _count_relations(
+    columns: Sequence[_Columns], sentences: Sequence[_Sentence], changes: Counter[str]
+) -> None:
+    places = [c.first for c in columns if c.kind == "RL"]
+    cells = [row.cells[i] for s in sentences for row in s.rows for i in places]
+    if found := sum(len(_split(cell)) for cell in cells if cell != "_"):
+        changes["relations left out"] += found
+
+
+def _text(sentences: Sequence[_Sentence], name: str, changes: Counter[str]) -> str:
+    texts, length, gaps = list[str](), 0, 0
+    for sentence in sentences:
+        where = f"{name}:{sentence.line}"
+        if not sentence.rows and not any(t.strip() for t in sentence.texts):
+            continue
+        start, text = _placed(sentence, name)
+        if start < length or start - length > _LARGEST_GAP:
+            raise DataError("the sentence does not follow the one before", where=where)
+        texts += ["\n" * (start - length), text]
+        gaps += start > length
+        length = start + utf16_length(text)
+    if gaps:
+        changes["gaps between sentences filled with line breaks"] += gaps
+    return "".join(texts)
+
+
+def _placed(sentence: _Sentence, name: str) -> tuple[int, str]:
+    """Where a sentence starts, and its text.
+
+    Both are known by its tokens. Early versions did not escape the text.
+    """
+    lines = sentence.texts
+    while lines and not lines[-1]:
+        lines = lines[:-1]
+    tokens = [row for row in sentence.rows if not row.is_part]
+    if not tokens:
+        raise DataError("a sentence without tokens", where=f"{name}:{sentence.line}")
+    broken = tokens[0].line
+    for escaped in (True, False):
+        text = "\n".join(_unescape(t) if escaped else t for t in lines)
+        first = _unescape(tokens[0].surface) if escaped else tokens[0].surface
+        start = tokens[0].start - utf16_length(text[: max(text.find(first), 0)])
+        misplaced = _misplaced(sentence.rows, text, start, escaped)
+        if misplaced is None:
+            return start, text
+        broken = misplaced if escaped else broken
+    raise DataError(
+        "the token does not stand at its offsets in the sentence",
+        where=f"{name}:{broken}",
+        fix="offsets count UTF-16 units from the document's start; export the file again",
+    )
+
+
+def _misplaced(rows: Sequence[_Row], text: str, start: int, escaped: bool) -> int | None:
+    """The line of the first token that is not where it is said to be."""
+    places = Utf16(text)
+    for row in rows:
+        a, b = places.code_point(row.start - start), places.code_point(row.end - start)
+        surface = _unescape(row.surface) if escaped else row.surface
+        if a is None or b is None or text[a:b] != surface:
+            return row.line
+    return None
+
+
+def _spans(
+    rows: Sequence[_Row],
+    columns: _Columns,
+    choice: Choice,
+    places: Utf16,
+    name: str,
+    changes: Counter[str],
+) -> Iterator[Span]:
+    """Spans of a layer; annotations with the same number are one, the others a token each."""
+    done: list[tuple[_Open, int]] = []
+    numbered: dict[str, _Open] = {}
+    token = -1
+    for before, row in itertools.pairwise([None, *rows]):
+        assert row is not None
+        token += before is None or before.token != row.token
+        for value, id_ in _items(row, columns, choice.feature, f"{name}:{row.line}"):
+            open_ = numbered.get(id_) if id_ else None
+            if open_ is None:
+                open_ = _Open(row.start, row.end, value, token)
+                done.append((open_, row.line))
+                if id_:
+                    numbered[id_] = open_
+            elif open_.value != value or open_.token < token - 1:
+                raise DataError(
+                    "an annotation changes its value, or goes on behind a gap",
+                    where=f"{name}:{row.line}",
+                    fix="give annotations different numbers",
+                )
+            else:
+                open_.start, open_.end = min(open_.start, row.start), max(open_.end, row.end)
+                open_.token = token
+    for open_, line in done:
+        yield _span(open_, choice, places, f"{name}:{line}", changes)
+
+
+def _span(found: _Open, choice: Choice, places: Utf16, where: str, changes: Counter[str]) -> Span:
+    start, end = places.code_point(found.start), places.code_point(found.end)
+    type_ = as_name(found.value, "type", where)
+    if type_ is None:
+        type_ = choice.layer.short
+        if choice.feature is not None:
+            changes[f"spans without {choice.feature} read as {type_}"] += 1
+    if start is None or end is None:
+        raise DataError("the annotation lies outside the text", where=where)
+    return Span(start, end, type_)
+
+
+def _items(
+    row: _Row, columns: _Columns, feature: str | None, where: str
+) -> list[tuple[str | None, str | None]]:
+    """Value and number of a cell's annotations, several where they are stacked."""
+    cells = row.cells[columns.first : columns.first + len(columns.names)]
+    if all(cell == "_" for cell in cells):
+        return []
+    own = cells[columns.names.index(feature)] if feature is not None else "_"
+    if columns.kind == "CH":
+        return _links(cells, own, where)
+    if own != "_":
+        return [_item(i) for i in _split(own)]
+    # No feature, or none set: then other columns say how many annotations there are.
+    others = [cells[i] for i in columns.numbered if cells[i] != "_"]
+    return [(None, _item(i)[1]) for i in _split(others[0])] if others else [(None, None)]
+
+
+def _links(cells: Sequence[str], own: str, where: str) -> list[tuple[str | None, str | None]]:
+    """The links of chains: ``relation->chain-link`` in one column tells them apart."""
+    columns = [[_LINK.fullmatch(i) for i in _split(c)] for c in cells]
+    links = [m for m in next((c for c in columns if c and all(c)), []) if m is not None]
+    items = _split(own)
+    if not links or (own != "_" and len(items) != len(links)):
+        raise DataError("the links of a chain do not match their values", where=where)
+    if own == "_":
+        return [(None, m["id"]) for m in links]
+    return [
+        (_value(m["value"]) if _LINK.fullmatch(i) else _item(i)[0], m["id"])
+        for i, m in zip(items, links, strict=True)
+    ]
+
+
+def _split(cell: str) -> list[str]:
+    return _STACKED.findall(cell)
+
+
+def _item(raw: str) -> tuple[str | None, str | None]:
+    match = _ITEM.fullmatch(raw)
+    assert match is not None  # the value takes what is no number
+    return _value(match["value"]), match["id"]
+
+
+def _value(raw: str) -> str | None:
+    return None if raw in ("*", "_", "") else _unescape(raw)
+
+
+def _unescape(raw: str) -> str:
+    return _ESCAPE.sub(lambda m: _CONTROLS.get(m[1], m[1]), raw) if "\\" in raw else raw

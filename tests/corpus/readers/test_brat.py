@@ -1,0 +1,176 @@
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from medsweep.corpus import Span, read_documents, scan
+from medsweep.errors import DataError
+
+from .annotations import ANN, SPANS, TEXT, found
+
+Put = Callable[[str, str | bytes], Path]
+
+
+def pair(put: Put, text: str | bytes, ann: str, name: str = "n") -> Path:
+    put(f"{name}.txt", text)
+    return put(f"{name}.ann", ann)
+
+
+def test_a_pair(put: Put) -> None:
+    changes: Counter[str] = Counter()
+    (document,) = scan(pair(put, TEXT, ANN), changes=changes)
+    assert (document.id, document.text, document.spans) == ("n", TEXT, SPANS)
+    assert changes == {"relations left out": 1}
+
+
+def test_what_is_left_out_is_counted(put: Put) -> None:
+    lines = "T1\tA 0 4\tHerr\nE1\tA:T1\nA1\tNeg E1\nM1\tSpec E1\nN1\tReference T1 X:1\tx\n"
+    lines += "#1\tAnnotatorNotes T1\tx\n*\tEquiv T1 T1\n\nR1\tX Arg1:T1 Arg2:T1\n"
+    changes: Counter[str] = Counter()
+    (document,) = scan(pair(put, TEXT, lines), changes=changes)
+    assert document.spans == (Span(0, 4, "A"),)
+    assert changes == {
+        "events left out (their triggers are kept)": 1,
+        "attributes left out": 2,
+        "normalisations left out": 1,
+        "notes left out": 1,
+        "equivalences left out": 1,
+        "relations left out": 1,
+    }
+
+
+def test_discontinuous_nested_and_equal_mentions(put: Put) -> None:
+    text = "linker und rechter Arm"
+    lines = "T1\tB 0 6;19 22\tlinker Arm\nT2\tB 11 22\trechter Arm\nT3\tB 11 22\trechter Arm\n"
+    changes: Counter[str] = Counter()
+    (document,) = scan(pair(put, text, lines), changes=changes)
+    assert document.spans == (Span(0, 22, "B", ((0, 6), (19, 22))), Span(11, 22, "B"))
+    assert changes == {"spans with the same place and type joined": 1}
+
+
+def test_a_mention_over_a_line_break(put: Put) -> None:
+    (document,) = scan(pair(put, "rechter\nArm", "T1\tB 0 11\trechter Arm"))
+    assert found(document) == [("rechter\nArm", "B")]
+
+
+@pytest.mark.parametrize(("start", "moved"), [(5, 0), (3, 1)])
+def test_offsets_in_a_text_with_cr(put: Put, start: int, moved: int) -> None:
+    """brat counts CR; tools that read text with LF only do not."""
+    changes: Counter[str] = Counter()
+    path = pair(put, "a\r\n\r\nArm Arm", f"T1\tB {start} {start + 3}\tArm")
+    (document,) = scan(path, changes=changes)
+    assert document.spans == (Span(5, 8, "B"),)
+    assert changes["offsets that do not count CR moved"] == moved
+
+
+def test_a_byte_order_mark_counts_as_brat_counts_it(put: Put) -> None:
+    changes: Counter[str] = Counter()
+    path = pair(put, "\ufeffArm und Arm", "T1\tB 1 4\tArm\nT2\tB 1 4;9 12\tArm Arm\n")
+    (document,) = scan(path, changes=changes)
+    assert document.text == "Arm und Arm"
+    assert document.spans == (Span(0, 3, "B"), Span(0, 11, "B", ((0, 3), (8, 11))))
+    assert changes == {"byte order marks left out": 1}
+
+
+def test_a_text_that_stands_once_is_found_again(put: Put) -> None:
+    changes: Counter[str] = Counter()
+    (document,) = scan(pair(put, "Der Arm.", "T1\tB 5 8\tArm"), changes=changes)
+    assert found(document) == [("Arm", "B")]
+    assert changes == {"offsets moved to the annotated text's only place": 1}
+
+
+def test_white_space_alone_is_no_difference(put: Put) -> None:
+    changes: Counter[str] = Counter()
+    (document,) = scan(pair(put, "100 mg", "T1\tD 0 3;4 6\t100mg"), changes=changes)
+    assert document.spans == (Span(0, 6, "D", ((0, 3), (4, 6))),)
+    assert changes == {"annotated texts that differ from the text in white space": 1}
+
+
+def test_an_empty_mention_is_left_out(put: Put) -> None:
+    changes: Counter[str] = Counter()
+    (document,) = scan(pair(put, "Arm", "T1\tB 1 1\t"), changes=changes)
+    assert (document.spans, changes.total()) == ((), 1)
+
+
+def test_an_empty_file_is_annotated_and_a_missing_one_is_not(put: Put, tmp_path: Path) -> None:
+    pair(put, "a", "", "a")
+    put("b.txt", "b")
+    assert [(d.id, d.spans) for d in scan(tmp_path, format="brat")] == [("a", ()), ("b", None)]
+    # Where the format is inferred, a .txt may be anything.
+    assert [d.id for d in read_documents(tmp_path, kind="ner")] == ["a"]
+    assert [d.spans for d in scan(tmp_path / "b.txt", format="brat")] == [None]
+
+
+LETTERS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(text=LETTERS.filter(str.strip), data=st.data())
+def test_round_trip(put: Put, text: str, data: st.DataObject) -> None:
+    cuts = data.draw(st.sets(st.integers(0, len(text)), max_size=6).map(sorted))
+    pieces = [(a, b) for a, b in pairwise(cuts)][::2]
+    if text.startswith("\ufeff"):
+        return
+    offsets = ";".join(f"{a} {b}" for a, b in pieces)
+    surface = " ".join(text[a:b] for a, b in pieces)
+    path = pair(put, text, f"T1\tX {offsets}\t{surface}\n" if pieces else "")
+    (document,) = scan(path)
+    fragments = tuple(pieces) if len(pieces) > 1 else ()
+    expected = (Span(pieces[0][0], pieces[-1][1], "X", fragments),) if pieces else ()
+    assert (document.text, document.spans) == (text, expected)
+
+
+@pytest.mark.shared_data
+def test_small_corpora(shared: Path) -> None:
+    without_text, spans, changes = [], 0, Counter[str]()
+    for path in sorted((shared / "fmt_brat_small").rglob("*.ann")):
+        try:
+            spans += sum(len(d.spans or ()) for d in scan(path, changes=changes))
+        except DataError as error:
+            without_text.append(str(error))
+    # DKPro's *-ref.ann are expected outputs of its writer and have no text.
+    assert len(without_text) == 5
+    assert all("-ref" in e and "beside it" in e for e in without_text)
+    assert spans == 134
+    # bionlplab/example1.ann: T1 is "protein1" over "protein 1".
+    assert changes["annotated texts that differ from the text in white space"] == 1
+    assert not any("moved" in c for c in changes)
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(
+    ("split", "documents", "mentions", "different"),
+    # train has a mention of brat's that ends one letter before its word does ("disorde"); IOB2
+    # tags whole words.
+    [("train", 300, 2780, 1), ("devel", 100, 787, 0), ("test", 100, 960, 0)],
+)
+def test_ncbi_disease_agrees_with_iob2(
+    shared: Path, split: str, documents: int, mentions: int, different: int
+) -> None:
+    """IOB2 has neither documents nor white space: places are compared in the text without it."""
+    iob, places = "", set[tuple[int, int]]()
+    for sentence in scan(shared / "ner_en_ncbi_disease_iob" / f"{split}.tsv"):
+        places |= unspaced(sentence.text, sentence.spans or (), len(iob))
+        iob += "".join(sentence.text.split())
+    brat = list(scan(shared / "ner_en_ncbi_disease_brat" / split))
+    assert (len(brat), sum(len(d.spans or ()) for d in brat)) == (documents, mentions)
+    agreed = 0
+    for document in brat:
+        text = "".join(document.text.split())
+        at = iob.index(text)
+        here = {p for p in places if at <= p[0] < at + len(text)}
+        theirs = unspaced(document.text, document.spans or (), at)
+        assert len(here) == len(theirs)
+        agreed += len(here & theirs)
+    assert mentions - agreed == different
+
+
+def unspaced(text: str, spans: tuple[Span, ...], at: int) -> set[tuple[int, int]]:
+    def place(offset: int) -> int:
+        return at + len("".join(text[:offset].split()))
+
+    return {(place(s.start), place(s.end)) for s in spans}

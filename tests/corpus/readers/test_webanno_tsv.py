@@ -1,0 +1,242 @@
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from medsweep.corpus import Document, Span, scan
+from medsweep.errors import DataError
+
+from .annotations import SPANS, TEXT, TSV, found
+
+Put = Callable[[str, str | bytes], Path]
+
+
+def tsv(header: str, *rows: str, text: str = "Arm links") -> str:
+    return f"#FORMAT=WebAnno TSV 3.2\n{header}\n\n\n#Text={text}\n" + "\n".join(rows) + "\n"
+
+
+def test_a_file(put: Put) -> None:
+    changes: Counter[str] = Counter()
+    (document,) = scan(put("n.tsv", TSV), changes=changes)
+    assert (document.id, document.text, document.spans) == ("n", TEXT, SPANS)
+    assert changes == {
+        "documents read from layer webanno.custom.Med.value": 1,
+        "gaps between sentences filled with line breaks": 1,
+        "relations left out": 1,
+    }
+
+
+def test_another_feature(put: Put) -> None:
+    changes: Counter[str] = Counter()
+    (document,) = scan(put("n.tsv", TSV), layer="Med.note", changes=changes)
+    assert [s.type for s in document.spans or ()] == ["Med", "Med", "x"]
+    assert changes["spans without note read as Med"] == 2
+
+
+@pytest.mark.parametrize("layer", ["Med", "webanno.custom.Med", "Med.value"])
+def test_a_layer_by_its_names(put: Put, layer: str) -> None:
+    (document,) = scan(put("n.tsv", TSV), layer=layer)
+    assert document.spans == SPANS
+
+
+def test_a_layer_that_does_not_occur(put: Put) -> None:
+    changes: Counter[str] = Counter()
+    (document,) = scan(put("n.tsv", TSV), layer="Proc", changes=changes)
+    assert document.spans == ()
+    assert changes["documents without layer Proc"] == 1
+    assert changes["other layers left out"] == 1
+
+
+def test_several_layers_have_to_be_named(put: Put) -> None:
+    header = "#T_SP=webanno.custom.A|\n#T_SP=webanno.custom.B|x|y"
+    path = put("n.tsv", tsv(header, "1-1\t0-3\tArm\t*\t_\t_\t", "1-2\t4-9\tlinks\t_\tu\tv\t"))
+    with pytest.raises(DataError, match=r"webanno\.custom\.A, webanno\.custom\.B"):
+        list(scan(path))
+    assert [found(d) for d in scan(path, layer="A")] == [[("Arm", "A")]]
+    assert [found(d) for d in scan(path, layer="B.y")] == [[("links", "v")]]
+    with pytest.raises(DataError, match=r"several features \(x, y\)"):
+        list(scan(path, layer="B"))
+    with pytest.raises(DataError, match=r"no feature z \(x, y\)"):
+        list(scan(path, layer="B.z"))
+
+
+def test_files_with_different_layers_are_not_mixed(put: Put, tmp_path: Path) -> None:
+    for name in "AB":
+        header = f"#T_SP=webanno.custom.{name}|"
+        put(f"{name}.tsv", tsv(header, "1-1\t0-3\tArm\t*\t", "1-2\t4-9\tlinks\t_\t"))
+    with pytest.raises(DataError, match=r"B\.tsv: its annotations are in another layer"):
+        list(scan(tmp_path))
+    assert [found(d) for d in scan(tmp_path, layer="A")] == [[("Arm", "A")], []]
+
+
+def test_without_a_layer_a_file_is_unannotated(put: Put) -> None:
+    path = put("n.tsv", tsv("", "1-1\t0-3\tArm\t", "1-2\t4-9\tlinks\t"))
+    assert [d.spans for d in scan(path)] == [None]
+
+
+def test_escapes_in_text_tokens_and_values(put: Put) -> None:
+    rows = ["1-1\t0-1\t#\t\\_x\\|y\\[1\\]\t", "1-2\t2-4\t\\\\n\t\\*\t", "1-3\t5-6\tb\t_\t"]
+    (document,) = scan(put("n.tsv", tsv("#T_SP=c.A|value", *rows, text=r"#\t\\n b")))
+    assert document.text == "#\t\\n b"
+    assert found(document) == [("#", "_x|y[1]"), ("\\n", "*")]
+
+
+def test_early_versions_did_not_escape_text(put: Put) -> None:
+    (document,) = scan(put("n.tsv", tsv("#T_SP=c.A|", "1-1\t0-3\ta\\n\t*\t", text="a\\n")))
+    assert document.text == "a\\n"
+
+
+@pytest.mark.parametrize("second", ["#Text=#links", "#links"])
+def test_a_sentence_of_several_lines(put: Put, second: str) -> None:
+    rows = ["1-1\t0-3\tArm\t*\t", "1-2\t4-10\t#links\t_\t"]
+    (document,) = scan(put("n.tsv", tsv("#T_SP=c.A|", *rows, text=f"Arm\n{second}")))
+    assert document.text == "Arm\n#links"
+
+
+def test_numbers_tell_neighbours_apart_and_hold_over_sentences(put: Put) -> None:
+    rows = ["1-1\t0-3\tArm\tX[1]|X[3]\t", "1-2\t4-9\tlinks\tX[2]|X[3]\t", ""]
+    rows += ["#Text=hoch", "2-1\t10-14\thoch\tX[2]\t"]
+    (document,) = scan(put("n.tsv", tsv("#T_SP=c.A|value", *rows)))
+    assert found(document) == [("Arm", "X"), ("Arm links", "X"), ("links\nhoch", "X")]
+
+
+def test_links_of_chains(put: Put) -> None:
+    header = "#T_CH=c.Link|referenceRelation|referenceType"
+    rows = ["1-1\t0-3\tArm\tis->1-1\tX[1]\t", "1-2\t4-9\tlinks\tis->1-1|*->2-1\tX[1]|*[2]\t"]
+    (document,) = scan(put("n.tsv", tsv(header, *rows)))
+    assert found(document) == [("Arm links", "X"), ("links", "Link")]
+
+
+def test_slots_share_neither_columns_nor_numbers(put: Put) -> None:
+    header = "#T_SP=c.H|ROLE_c.H:links_c.L|c.S|value\n#T_SP=c.S|"
+    rows = ["1-1\t0-3\tArm\tr;s\t1-2[7];1-1\tX\t_\t", "1-2\t4-9\tlinks\t_\t_\t_\t*\t"]
+    path = put("n.tsv", tsv(header, *rows))
+    assert [found(d) for d in scan(path, layer="H")] == [[("Arm", "X")]]
+    assert [found(d) for d in scan(path, layer="S")] == [[("links", "S")]]
+
+
+def test_a_large_gap_and_text_before_the_first_token(put: Put) -> None:
+    (document,) = scan(put("n.tsv", tsv("#T_SP=c.A|", "1-1\t5-8\tArm\t*\t", text="  Arm")))
+    assert document.text == "\n\n\n  Arm"
+    assert document.spans == (Span(5, 8, "A"),)
+
+
+def test_is_known_by_its_first_line(put: Put, tmp_path: Path) -> None:
+    put("a.tsv", "\ufeff" + TSV)
+    assert [d.id for d in scan(tmp_path)] == ["a"]
+
+
+VALUES = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=12)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    tokens=st.lists(VALUES.filter(lambda t: not set(t) & {" "}), min_size=1, max_size=5),
+    value=VALUES.map(str.strip).filter(lambda v: v and v.isprintable()),
+)
+def test_round_trip(put: Put, tokens: list[str], value: str) -> None:
+    def escaped(text: str, more: str) -> str:
+        return re.sub(rf"([\\{more}])", r"\\\1", text)
+
+    rows, position = list[str](), 0
+    for number, token in enumerate(tokens, 1):
+        end = position + len(token.encode("utf-16-le")) // 2
+        cell = escaped(value, r"\[\]|_*;>") + "[1]"
+        rows.append(f"1-{number}\t{position}-{end}\t{escaped(token, '')}\t{cell}\t")
+        position = end + 1
+    text = " ".join(tokens)
+    if not text.strip():
+        return
+    path = put("n.tsv", tsv("#T_SP=c.A|value", *rows, text=escaped(text, "")))
+    (document,) = scan(path)
+    assert (document.text, document.spans) == (text, (Span(0, len(text), value),))
+
+
+# What differs between a case's TSV and XMI, and why.
+DIFFERENT = {
+    **dict.fromkeys(
+        [
+            "testAnnotationWithLeadingWhitespace",
+            "testAnnotationWithLeadingWhitespaceAtStart",
+            "testAnnotationWithTrailingWhitespace",
+            "testAnnotationWithTrailingWhitespaceAtEnd",
+        ],
+        "TSV annotates tokens and cuts white space at the ends of an annotation off",
+    ),
+    "testElevatedType": "XMI has the subtype POS_NOUN, TSV the layer POS",
+    "testTokenBoundedSpanWithSpecialSymbolsValue": "a value with a line break names no type",
+}
+# White space outside the sentences is not in a TSV.
+OTHER_SPACE = {
+    "testAnnotationWithLeadingWhitespaceAtStart",
+    "testAnnotationWithTrailingWhitespaceAtEnd",
+    "testZeroWidthAnnotationBeforeFirstTokenIsMovedToBeginOfFirstToken",
+    "testZeroWidthAnnotationBeyondLastTokenIsMovedToEndOfLastToken",
+}
+# The TSVs name layers after the test's type system, the XMIs have DKPro's type instead.
+NAMED_ENTITY = "de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity"
+
+
+@pytest.mark.shared_data
+def test_conformance_with_xmi(shared: Path) -> None:
+    suite = shared / "fmt_webanno_tsv3_suite" / "tsv3-suite"
+    cases = sorted(p.parent for p in suite.glob("*/reference.xmi"))
+    assert len(cases) == 73
+    differing, other_space, compared = set[str](), set[str](), 0
+    for case in cases:
+        for layer in layers_of(case / "reference.tsv"):
+            compared += 1
+            ours = reading(case / "reference.tsv", layer)
+            theirs = reading(case / "reference.xmi", layer)
+            if ours is None or theirs is None or places(ours, layer) != places(theirs, layer):
+                differing.add(case.name)
+            if ours is not None and theirs is not None and ours.text != theirs.text:
+                other_space.add(case.name)
+    assert compared == 117
+    assert differing == set(DIFFERENT)
+    assert other_space == OTHER_SPACE
+
+
+def layers_of(path: Path) -> list[str | None]:
+    """Each layer of spans with each of its features; None where a file has none."""
+    header = re.findall(r"^#T_(?:SP|CH)=([^|\n]+)\|(.*)$", path.read_text(), re.MULTILINE)
+    found: list[str | None] = []
+    for name, features in header:
+        # Slots (ROLE_x and the type of their filler) and links between links are no types.
+        usual = [f for f in features.split("|") if f and "." not in f and f != "referenceRelation"]
+        found += [f"{name}.{f}" for f in usual] or [name]
+    return found or [None]
+
+
+def reading(path: Path, layer: str | None) -> Document | None:
+    if layer is not None and path.suffix == ".xmi":
+        xmi = path.read_text()
+        if ":Span " not in xmi:
+            layer = layer.replace("webanno.custom.Span.", f"{NAMED_ENTITY}.")
+    try:
+        (document,) = scan(path, layer=layer)
+    except DataError:
+        return None
+    return document
+
+
+def places(document: Document, layer: str | None) -> list[tuple[int, int, str]]:
+    del layer
+    untyped = {"NamedEntity": "Span"}
+    return [(s.start, s.end, untyped.get(s.type, s.type)) for s in document.spans or ()]
+
+
+@pytest.mark.shared_data
+def test_long_texts_and_other_versions(shared: Path) -> None:
+    folder = shared / "fmt_webanno_tsv3_suite"
+    (long,) = scan(folder / "tsv3" / "coref.tsv")
+    assert Counter(s.type for s in long.spans or ()).total() == 74
+    (chains,) = scan(folder / "tsv3" / "coref.tsv", layer="CoreferenceLink")
+    assert len(chains.spans or ()) > 500
+    for path in sorted((folder / "tsv2").glob("*.tsv")):
+        with pytest.raises(DataError, match=r"tsv:1: the first line is not"):
+            list(scan(path, format="webanno-tsv"))
