@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from medsweep.corpus._base import Columns, Document, Kind, Reader, Reading
-from medsweep.corpus.readers import infer, known, reader_named
+from medsweep.corpus.readers import READERS, infer, known, reader_named
+from medsweep.corpus.readers.hf import is_hub_id
 from medsweep.errors import DataError
 
 
@@ -76,9 +77,9 @@ def resolve_files(
 ) -> tuple[Reader, tuple[Path, ...]]:
     """The reader for a file or folder, and the files that it is to read."""
     named = reader_named(format) if format is not None else None
-    if not path.exists():
+    if not path.exists() and not (named is READERS["hf"] and is_hub_id(path)):
         raise DataError("no such file or folder", where=str(path))
-    if path.is_dir():
+    if path.is_dir() and READERS["hf"] not in (named, infer(path, columns)):
         return _files_in(path, named, columns)
     reader = named or infer(path, columns)
     if reader is None:

@@ -1,0 +1,162 @@
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medsweep.corpus import Document, Span, scan
+
+Put = Callable[[str, str], Path]
+
+HEAD = "<source>x</source><date/><key/>"
+
+
+def annotation(offset: int, length: int, text: str, type_: str = "Drug") -> str:
+    return (
+        f'<annotation id="a"><infon key="type">{type_}</infon>'
+        f'<location offset="{offset}" length="{length}"/><text>{text}</text></annotation>'
+    )
+
+
+def passage(offset: int, text: str, *rest: str) -> str:
+    return f"<passage><offset>{offset}</offset><text>{text}</text>{''.join(rest)}</passage>"
+
+
+def collection(*passages: str, head: str = "") -> str:
+    document = f"<document><id>7</id>{''.join(passages)}</document>"
+    return f'<?xml version="1.0"?>{head}<collection>{HEAD}{document}</collection>'
+
+
+def read(path: Path, **options: Any) -> tuple[list[Document], Counter[str]]:
+    changes: Counter[str] = Counter()
+    return list(scan(path, changes=changes, **options)), changes
+
+
+def test_passages_and_their_offsets(put: Put) -> None:
+    xml = collection(
+        passage(0, "Ödem unter ASS", annotation(11, 3, "ASS")),
+        passage(15, "Kein Ödem", annotation(20, 4, "Ödem", "Sign")),
+    )
+    (document,), changes = read(put("a.xml", xml))
+    assert (document.id, document.text) == ("7", "Ödem unter ASS Kein Ödem")
+    assert document.spans == (Span(11, 14, "Drug"), Span(20, 24, "Sign"))
+    assert changes == {}
+
+
+def test_a_document_type_is_passed_over_and_not_fetched(put: Put, tmp_path: Path) -> None:
+    # Were it fetched, it would bring in an entity, and the text would be another.
+    (tmp_path / "BioC.dtd").write_text('<!ENTITY x "from outside">')
+    xml = collection(passage(0, "a"), head='<!DOCTYPE collection SYSTEM "BioC.dtd">')
+    assert [d.text for d in scan(put("a.xml", xml))] == ["a"]
+
+
+def test_offsets_that_count_an_escaped_title(put: Put) -> None:
+    # The abstract stands at 13; with the title's apostrophe as "&apos;" it would be at 18.
+    xml = collection(
+        passage(0, "Crohn's ASS.", annotation(8, 3, "ASS")),
+        passage(18, "Auf ASS oder ASS", annotation(17, 3, "ASS"), annotation(26, 3, "ASS")),
+    )
+    (document,), changes = read(put("a.xml", xml))
+    assert [(s.start, s.end) for s in document.spans or ()] == [(8, 11), (17, 20), (26, 29)]
+    assert changes == {
+        "mentions moved to where their text is": 2,
+        "gaps between passages made one space": 1,
+    }
+
+
+def test_offsets_that_count_bytes(put: Put) -> None:
+    xml = collection(
+        passage(0, "Ödeme ärgern: ASS, ASS", annotation(16, 3, "ASS"), annotation(21, 3, "ASS"))
+    )
+    (document,), changes = read(put("a.xml", xml))
+    assert [(s.start, s.end) for s in document.spans or ()] == [(14, 17), (19, 22)]
+    assert changes == {"mentions moved to where their text is": 2}
+
+
+def test_a_mention_with_two_places_to_go_is_left_out(put: Put) -> None:
+    xml = collection(
+        passage(0, "ASS oder ASS, mit Ibu", annotation(4, 3, "ASS"), annotation(18, 3, "Ibu"))
+    )
+    (document,), changes = read(put("a.xml", xml))
+    assert document.spans == (Span(18, 21, "Drug"),)
+    assert changes == {"mentions left out: their text is not at their place": 1}
+
+
+def test_several_locations(put: Put) -> None:
+    discontinuous = annotation(17, 8, "Leberversagen").replace(
+        "<text>", '<location offset="0" length="5"/><text>'
+    )
+    xml = collection(passage(0, "Leber- und Nierenversagen", discontinuous))
+    (document,), changes = read(put("a.xml", xml))
+    assert document.spans == (Span(0, 25, "Drug", ((0, 5), (17, 25))),)
+    assert changes == {}
+
+
+def test_sentences(put: Put) -> None:
+    sentences = "".join(
+        f"<sentence><offset>{o}</offset><text>{t}</text>{a}</sentence>"
+        for o, t, a in [(10, "Gut.", ""), (16, "ASS ab.", annotation(16, 3, "ASS"))]
+    )
+    xml = collection(f"<passage><offset>10</offset>{sentences}</passage>")
+    (document,), changes = read(put("a.xml", xml))
+    assert (document.text, document.spans) == ("Gut.  ASS ab.", (Span(6, 9, "Drug"),))
+    assert changes == {}
+
+
+@pytest.mark.parametrize("wrap", [lambda c: c, lambda c: [c]])
+def test_json(put: Put, wrap: Callable[[Any], Any]) -> None:
+    mention = {
+        "infons": {"type": "Drug", "class": "ATC"},
+        "text": "ASS",
+        "locations": [{"offset": 4, "length": 3}],
+    }
+    made = {
+        "documents": [
+            {
+                "id": "7",
+                "passages": [
+                    {"offset": 0, "text": "Auf ASS", "annotations": [mention], "relations": [{}]}
+                ],
+            }
+        ]
+    }
+    path = put("a.json", json.dumps(wrap(made)))
+    (document,), changes = read(path)
+    assert (document.text, document.spans) == ("Auf ASS", (Span(4, 7, "Drug"),))
+    assert changes == {"relations left out": 1}
+    (document,), _ = read(path, layer="class")
+    assert document.spans == (Span(4, 7, "ATC"),)
+
+
+def test_what_has_no_character_or_comes_twice_is_counted(put: Put) -> None:
+    twice = annotation(0, 3, "ASS")
+    (document,), changes = read(
+        put("a.xml", collection(passage(0, "ASS", twice, twice, annotation(3, 0, ""))))
+    )
+    assert document.spans == (Span(0, 3, "Drug"),)
+    assert sorted(changes.values()) == [1, 1]
+
+
+@pytest.mark.shared_data
+def test_the_two_forms_of_bc5cdr_agree(shared: Path) -> None:
+    folder = shared / "fmt_bioc_bc5cdr_sample"
+    bioc, changes = read(folder / "CDR_sample.gold.BioC.xml")
+    pubtator, _ = read(folder / "CDR_sample.gold.PubTator", format="pubtator")
+    assert [(d.id, d.text) for d in bioc] == [(d.id, d.text) for d in pubtator]
+    assert sum(len(d.spans or ()) for d in pubtator) == 934
+    own = [set(b.spans or ()) - set(p.spans or ()) for b, p in zip(bioc, pubtator, strict=True)]
+    # The parts of five composite mentions, which PubTator has as names only.
+    assert sum(map(len, own)) == 10
+    assert all(
+        set(p.spans or ()) <= set(b.spans or ()) for b, p in zip(bioc, pubtator, strict=True)
+    )
+    assert changes == {
+        "relations left out": 123,
+        # 57 and one in two pieces, in the five documents whose passages' offsets are wrong.
+        "mentions moved to where their text is": 58,
+        "gaps between passages made one space": 5,
+        # Two pieces, one of them off by one character.
+        "mentions left out: their text is not at their place": 1,
+    }
