@@ -64,7 +64,7 @@ def _lines(document: Document, annotated: bool, changes: Counter[str]) -> Iterat
 
 def _tokens(text: str, spans: Sequence[Span]) -> list[tuple[int, int]]:
     borders = {b for s in spans for b in (s.start, s.end)}
-    tokens = []
+    tokens = list[tuple[int, int]]()
     for match in _TOKEN.finditer(text):
         # A word that would read as a mark is cut, too.
         inner = borders | {match.start() + 1} if match[0] == DOCSTART else borders

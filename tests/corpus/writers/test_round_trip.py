@@ -1,0 +1,171 @@
+"""What is written reads back the same, or the difference was counted."""
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medsweep.corpus import Document, Span, scan
+from medsweep.corpus.writers import WRITERS, writer_for
+from medsweep.errors import ConfigError
+
+# Letters that take one to four bytes, white space of several kinds, what formats use as marks.
+TEXTS = st.text(
+    st.sampled_from("aBß€😀e\u0301 \t\n\r\u00a0\u2028\u200b\ufeff#\"',;|-\\"),
+    min_size=1,
+    max_size=40,
+).filter(lambda t: t.replace("\ufeff", "").strip() != "")
+NAMES = st.text(st.sampled_from("aBß1 -_./#\"',;"), min_size=1, max_size=8).filter(
+    lambda n: n == n.strip() != ""
+)
+
+
+@st.composite
+def span(draw: st.DrawFn, text: str) -> Span:
+    borders = st.integers(0, len(text))
+    a, b, *rest = sorted(draw(st.sets(borders, min_size=2, max_size=4)))
+    type_ = draw(NAMES)
+    if len(rest) == 2:
+        return Span(a, rest[1], type_, ((a, b), (rest[0], rest[1])))
+    return Span(a, b, type_)
+
+
+@st.composite
+def corpora(draw: st.DrawFn) -> list[Document]:
+    documents = []
+    for id_ in draw(st.lists(NAMES, min_size=1, max_size=4, unique=True)):
+        text = draw(TEXTS)
+        spans = None if len(text) < 2 else draw(st.none() | st.sets(span(text), max_size=4))
+        label, group = draw(st.none() | NAMES), draw(st.none() | NAMES)
+        gold = None if spans is None else tuple(sorted(spans))
+        documents.append(Document(id_, text, label=label, spans=gold, group=group))
+    return documents
+
+
+def there_and_back(documents: list[Document], name: str) -> tuple[list[Document], Counter[str]]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / {"brat": "out", "conll": "out.conll"}.get(name, f"out.{name}")
+        changes: Counter[str] = Counter()
+        WRITERS[name].write(documents, path, changes)
+        read: Counter[str] = Counter()
+        back = list(scan(path, format="brat" if name == "brat" else None, changes=read))
+        assert read == {}, "what was written has to be as the reader wants it"
+        return back, changes
+
+
+@pytest.mark.parametrize("name", ["jsonl", "csv", "tsv"])
+@given(documents=corpora())
+@settings(deadline=None, max_examples=60)
+def test_tables_hold_all(name: str, documents: list[Document]) -> None:
+    back, changes = there_and_back(documents, name)
+    assert back == documents
+    assert changes == {}
+
+
+@pytest.mark.parametrize("name", ["brat", "conll"])
+@given(documents=corpora())
+@settings(deadline=None, max_examples=150)
+def test_formats_of_mentions_count_what_they_cannot_hold(
+    name: str, documents: list[Document]
+) -> None:
+    back, changes = there_and_back(documents, name)
+    assert len(back) == len(documents)
+    if not changes:
+        assert sorted(back, key=lambda d: d.id) == sorted(documents, key=lambda d: d.id)
+    # Written again, nothing is left that had to be changed, but ids by number.
+    again, more = there_and_back(back, name)
+    assert [d.spans for d in again] == [d.spans for d in back]
+    assert {k for k in more if "ids" not in k} == set()
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["ASS", "tgl.", "Öl", "-DOCSTART", "#", "1"]), min_size=1),
+        min_size=1,
+        max_size=3,
+    ),
+    st.data(),
+)
+@settings(deadline=None, max_examples=60)
+def test_conll_holds_words_with_single_spaces(texts: list[list[str]], data: st.DataObject) -> None:
+    documents = []
+    for number, words in enumerate(texts, 1):
+        text, spans, position = " ".join(words), [], 0
+        for word in words:
+            if data.draw(st.booleans()):
+                spans.append(Span(position, position + len(word), "Drug"))
+            position += len(word) + 1
+        documents.append(Document(f"out-{number}", text, spans=tuple(spans)))
+    assert there_and_back(documents, "conll") == (documents, {})
+
+
+@given(corpora())
+@settings(deadline=None, max_examples=60)
+def test_brat_holds_texts_and_mentions_as_they_are(documents: list[Document]) -> None:
+    bare = [
+        Document(
+            f"d{n}",
+            d.text.replace("\ufeff", ""),
+            spans=() if "\ufeff" in d.text else _one_word(d.spans),
+        )
+        for n, d in enumerate(documents)
+    ]
+    assert there_and_back(bare, "brat") == (bare, {})
+
+
+def _one_word(spans: tuple[Span, ...] | None) -> tuple[Span, ...] | None:
+    if spans is None:
+        return None
+    return tuple(sorted({Span(s.start, s.end, "Drug", s.fragments) for s in spans}))
+
+
+def test_what_conll_cannot_hold_by_kind(tmp_path: Path) -> None:
+    text = "Leber-  und Nierenschaden\nunter ASS"
+    spans = (
+        Span(0, 25, "Sign", ((0, 5), (18, 25))),
+        Span(12, 25, "Sign"),
+        Span(31, 35, "Drug"),
+    )
+    changes: Counter[str] = Counter()
+    documents = [Document("1", text, label="x", spans=spans), Document("2", "b", group="p")]
+    WRITERS["conll"].write(documents, tmp_path / "o.conll", changes)
+    assert changes == {
+        "ids replaced by numbers": 2,
+        "labels left out": 1,
+        "groups left out": 1,
+        "unannotated documents written as without a mention": 1,
+        "mentions in several pieces joined to one": 1,
+        "mentions left out: another one has their tokens": 1,
+        "white space at the edges of mentions left out": 1,
+        "texts whose white space was changed": 1,
+    }
+    assert (tmp_path / "o.conll").read_text() == (
+        "-DOCSTART-\tO\n\nLeber-\tB-Sign\nund\tI-Sign\nNierenschaden\tI-Sign\n\n"
+        "unter\tO\nASS\tB-Drug\n\n-DOCSTART-\tO\n\nb\tO\n\n"
+    )
+
+
+def test_brat_names_files_safely_and_writes_over_nothing(tmp_path: Path) -> None:
+    changes: Counter[str] = Counter()
+    documents = [Document(i, "a", spans=()) for i in ("../x", "A", "a", ".b", "document-0")]
+    WRITERS["brat"].write(documents, tmp_path / "o", changes)
+    names = {p.name for p in (tmp_path / "o").glob("*.txt")}
+    assert names == {
+        f"{n}.txt" for n in ("document-1", "A", "document-2", "document-3", "document-0")
+    }
+    assert changes == {"ids replaced that cannot be file names": 3}
+    assert [p.name for p in tmp_path.iterdir()] == ["o"]
+    with pytest.raises(ConfigError, match="something of that name"):
+        WRITERS["brat"].write(documents, tmp_path / "o", changes)
+
+
+def test_the_ending_or_the_name_tells_the_format() -> None:
+    assert writer_for(Path("a.TSV"), None).name == "tsv"
+    assert writer_for(Path("a.txt"), "conll").name == "conll"
+    with pytest.raises(ConfigError, match="the ending does not tell"):
+        writer_for(Path("folder"), None)
+    with pytest.raises(ConfigError, match="no format 'xlsx' to write"):
+        writer_for(Path("a.jsonl"), "xlsx")
