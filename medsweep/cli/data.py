@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
+from medsweep.cli.corpus_options import COLUMNS, FORMAT, LAYER, columns_of
+from medsweep.cli.data_check import check
 from medsweep.errors import ConfigError
-
-if TYPE_CHECKING:
-    from medsweep.corpus import Columns
-
-_FORMAT = click.option(
-    "--format", "format_", metavar="F", help="Format, where the file does not tell."
-)
-_LAYER = click.option("--layer", metavar="NAME", help="Annotation layer, for formats with several.")
-_COLUMNS = click.option(
-    "--column",
-    "names",
-    multiple=True,
-    metavar="PART=NAME",
-    help="Column of a part (id, text, label, entities, group), such as text=note. May be repeated.",
-)
 
 
 @click.group(
@@ -34,7 +19,10 @@ Examples:
 """
 )
 def command() -> None:
-    """Convert and check corpora. Shows counts and names of labels, never text."""
+    """Convert and check corpora. Shows counts, ids and names of labels, never text."""
+
+
+command.add_command(check)
 
 
 @command.command(
@@ -43,42 +31,54 @@ Examples:
   medsweep data convert smokers.zip smokers.jsonl
   medsweep data convert train.tsv train.jsonl --format conll
   medsweep data convert notes.csv notes.jsonl --column text=note --column label=status
+  medsweep data convert letters.jsonl letters --to brat
 """
 )
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT.jsonl", type=click.Path(path_type=Path))
-@_FORMAT
-@_LAYER
-@_COLUMNS
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option(
+    "--to", metavar="F", help="Format to write: jsonl, csv, tsv, conll, brat; else OUT's ending."
+)
+@FORMAT
+@LAYER
+@COLUMNS
 def convert(
-    source: Path, target: Path, format_: str | None, layer: str | None, names: tuple[str, ...]
+    source: Path,
+    target: Path,
+    to: str | None,
+    format_: str | None,
+    layer: str | None,
+    names: tuple[str, ...],
 ) -> None:
-    """Write a file or folder of any supported format as JSON lines.
+    """Write a file or folder of any supported format as JSON lines, a table, CoNLL or brat.
 
-    OUT.jsonl.report.json counts what was read. Both files are written whole or not at all, and
-    only you may read them.
+    OUT.report.json counts what was read, and what was changed by reading and writing: formats
+    differ in what they hold. Both are written whole or not at all, and only you may read them.
     """
     import json
     from collections import Counter
 
     from medsweep.corpus.read import resolve_files, scan
     from medsweep.corpus.summary import summarise
-    from medsweep.corpus.write import write_atomically, write_jsonl
+    from medsweep.corpus.write import write_atomically
+    from medsweep.corpus.writers import writer_for
 
-    columns = _columns(names)
+    columns = columns_of(names)
+    writer = writer_for(target, to)
     if not target.absolute().parent.is_dir():
         raise ConfigError("no such folder", where=str(target.parent), fix="make it first")
     changes: Counter[str] = Counter()
-    documents = list(
-        scan(source, format=format_, columns=columns, layer=layer, changes=changes)
-    )
+    documents = list(scan(source, format=format_, columns=columns, layer=layer, changes=changes))
     reader, files = resolve_files(source, format_, columns)
     summary = summarise(documents)
-    write_jsonl(documents, target)
+    lost: Counter[str] = Counter()
+    writer.write(documents, target, lost)
     report = {
         "format": reader.name,
         "files": len(files),
         "changes": dict(sorted(changes.items())),
+        "written": writer.name,
+        "changed_by_writing": dict(sorted(lost.items())),
         **summary.to_dict(),
     }
     write_atomically(
@@ -90,102 +90,6 @@ def convert(
         f"{mentions} mentions, from {len(files)} {reader.name} file(s)",
         err=True,
     )
-    for change, count in sorted(changes.items()):
-        click.echo(f"  {change}: {count}", err=True)
-
-
-@command.command(
-    epilog="""\b
-Examples:
-  medsweep data check notes.jsonl
-  medsweep data check train.jsonl test.jsonl
-  medsweep data check train.tsv test.tsv --format conll --json
-"""
-)
-@click.argument(
-    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-@_FORMAT
-@_LAYER
-@_COLUMNS
-@click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
-def check(
-    files: tuple[Path, ...],
-    format_: str | None,
-    layer: str | None,
-    names: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """Count labels, mentions and repeated texts, and what several files share."""
-    import itertools
-    import json
-
-    from medsweep.corpus.read import scan
-    from medsweep.corpus.summary import compare, summarise
-
-    columns = _columns(names)
-    corpora = {str(f): list(scan(f, format=format_, columns=columns, layer=layer)) for f in files}
-    found = {
-        "files": {name: summarise(documents).to_dict() for name, documents in corpora.items()},
-        "shared": [
-            {"files": [a, b], **compare(corpora[a], corpora[b])}
-            for a, b in itertools.combinations(corpora, 2)
-        ],
-    }
-    if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
-    else:
-        _show(found)
-
-
-def _columns(names: tuple[str, ...]) -> Columns:
-    from medsweep.corpus import Columns
-
-    pairs = [name.partition("=")[::2] for name in names]
-    for part, name in pairs:
-        if part not in Columns.__dataclass_fields__ or not name:
-            raise ConfigError(
-                f"{part!r} is not PART=NAME",
-                where="--column",
-                fix=f"write one of {', '.join(Columns.__dataclass_fields__)}, =, and its column",
-            )
-    return Columns(**dict(pairs))
-
-
-def _show(found: Mapping[str, Any]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    files = found["files"]
-    table = Table(box=None, pad_edge=False)
-    table.add_column("")
-    for name in files:
-        table.add_column(escape(name), justify="right", overflow="fold")
-    rows: dict[str, list[str]] = {}
-    for number, summary in enumerate(files.values()):
-        for row, value in _rows(summary).items():
-            rows.setdefault(row, [""] * len(files))[number] = value
-    for row, values in rows.items():
-        table.add_row(escape(row), *values)
-    Console().print(table)
-    for pair in found["shared"]:
-        a, b = pair["files"]
-        shared = ", ".join(f"{pair[what]} {what}" for what in ("texts", "ids", "groups"))
-        click.echo(f"{a} and {b} share {shared}")
-
-
-def _rows(summary: Mapping[str, Any]) -> dict[str, str]:
-    """One corpus as rows of the table; labels and types only where there are any."""
-    repeats = summary["repeats"]
-    rows = {"documents": summary["documents"], "without gold": summary["unlabelled"]}
-    rows |= {f"label {name}": n for name, n in summary["labels"].items()}
-    rows |= {f"mentions of {name}": n for name, n in summary["types"].items()}
-    if summary["discontinuous"]:
-        rows["discontinuous mentions"] = summary["discontinuous"]
-    rows["groups"] = summary["groups"]
-    rows |= {f"characters, {p} %": n for p, n in summary["characters"].items()}
-    rows["repeats with the same gold"] = repeats["joined"]
-    rows["repeats with different gold"] = repeats["conflicting"]
-    rows["texts of those"] = repeats["conflicting_texts"]
-    return {row: f"{n:,}" for row, n in rows.items()}
+    for act, kinds in (("reading", changes), ("writing", lost)):
+        for kind, count in sorted(kinds.items()):
+            click.echo(f"  {act}: {kind}: {count}", err=True)

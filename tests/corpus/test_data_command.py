@@ -59,9 +59,18 @@ def test_check_counts(put: Put) -> None:
     assert first["repeats"] == {"joined": 0, "conflicting_texts": 1, "conflicting": 2}
     assert first["characters"]["0"] == 1
     assert first["characters"]["100"] == len(CANARY)
-    assert found["shared"] == [{"files": [str(a), str(b)], "texts": 1, "ids": 0, "groups": 1}]
+    none = {"documents": 0, "ids": []}
+    assert found["shared"] == [
+        {
+            "files": [str(a), str(b)],
+            "texts": 1,
+            "ids": 0,
+            "groups": 1,
+            "near_duplicates": [none, none],
+        }
+    ]
     table = data("check", a, b, "--column", "text=note")
-    assert "share 1 texts, 0 ids, 1 groups" in table.stdout
+    assert "Shared by two files" in table.stdout
     assert "label x" in table.stdout
     assert CANARY not in done.output + table.output
 
@@ -75,3 +84,65 @@ def test_labels_in_brackets_are_shown(put: Put) -> None:
 def test_column_that_is_none(put: Put, column: str) -> None:
     with pytest.raises(ConfigError, match="--column"):
         data("check", put("a.jsonl", '{"text": "a"}'), "--column", column)
+
+
+def test_check_finds_damage_near_duplicates_and_rare_classes(put: Put, tmp_path: Path) -> None:
+    long = f"{CANARY} raucht seit zwanzig Jahren, eine Schachtel am Tag, hustet morgens"
+    rows = [
+        {"id": "p1", "text": f"{long}.", "label": "x"},
+        {"id": "p2", "text": f"{long}!", "label": "x"},
+        {"id": "p3", "text": "MÃ¤dchen, \ufffd\u0001", "label": "y"},
+    ]
+    a = put("a.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
+    b = put("b.jsonl", json.dumps({"id": "p4", "text": f"{long}?", "label": "x"}))
+    page = tmp_path / "check.html"
+    done = data("check", a, b, "--sizes", "2,3,500", "--json", "--html", page)
+    found = json.loads(done.stdout)
+    first = found["files"][str(a)]
+    assert first["near_duplicates"] == {"documents": 2, "ids": ["p1", "p2"]}
+    assert [d["documents"] for d in found["shared"][0]["near_duplicates"]] == [2, 1]
+    assert [(d["count"], d["ids"]) for d in first["damage"]] == [(1, ["p3"])] * 3
+    assert [(c["name"], c["at"], c["rare_at"]) for c in first["coverage"]] == [
+        ("x", {"2": 1, "3": 2}, [2, 3]),
+        ("y", {"2": 1, "3": 1}, [2, 3]),
+    ]
+    shown = page.read_text()
+    assert "mojibake" in shown
+    assert "<script" not in shown
+    assert CANARY not in done.output + shown + data("check", a, b).output
+
+
+def test_check_counts_tokens(put: Put, tiny_bert: Path) -> None:
+    path = put("a.jsonl", "".join(json.dumps({"text": "smokes " * n}) + "\n" for n in (2, 62, 63)))
+    found = json.loads(data("check", path, "--model", tiny_bert, "--json").stdout)
+    lengths = found["files"][str(path)]["tokens"][str(tiny_bert)]
+    assert lengths == {"longest": 64, "median": 64, "most": 65, "over": 1}
+
+
+def test_check_shows_what_reading_changed(put: Put) -> None:
+    path = put("a.pubtator", "1|t|ASS hilft\n1\t1\t4\tASS\tDrug\n1\tCID\tD1\tD2\n")
+    table = data("check", path)
+    assert "relations left out" in table.stdout
+    assert "mentions moved to where their text is" in table.stdout
+
+
+@pytest.mark.parametrize("sizes", ["a", "5,", "0"])
+def test_sizes_that_are_none(put: Put, sizes: str) -> None:
+    with pytest.raises(ConfigError, match="--sizes"):
+        data("check", put("a.jsonl", '{"text": "a"}'), "--sizes", sizes)
+
+
+def test_convert_to_other_formats(put: Put, tmp_path: Path) -> None:
+    entities = [{"start": 0, "end": 3, "type": "Drug"}]
+    source = put("a.jsonl", json.dumps({"id": "n", "text": "ASS ab", "entities": entities}))
+    for name in ("b.csv", "b.tsv", "b.conll"):
+        assert data("convert", source, tmp_path / name).exit_code == 0
+        (document,) = scan(tmp_path / name)
+        assert (document.text, len(document.spans or ())) == ("ASS ab", 1)
+    done = data("convert", source, tmp_path / "b", "--to", "brat")
+    assert "from 1 jsonl file(s)" in done.stderr
+    assert list(scan(tmp_path / "b", format="brat")) == list(scan(source))
+    lost = data("convert", source, tmp_path / "c.conll")
+    assert "writing: ids replaced by numbers: 1" in lost.stderr
+    report = json.loads((tmp_path / "c.conll.report.json").read_text())
+    assert report["changed_by_writing"] == {"ids replaced by numbers": 1}

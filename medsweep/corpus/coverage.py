@@ -1,0 +1,55 @@
+"""How many documents of each class a training set of a given size holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medsweep.corpus._base import Document
+from medsweep.corpus.strata import allocate
+
+# With fewer examples a class is hardly learnt, and one of them may be spent on dev.
+FEW = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Documents of one class, or with mentions of one type.
+
+    Attributes:
+        name: the label or the type.
+        documents: in the whole corpus.
+        at: by training size; a whole number for labels, an expectation for types.
+    """
+
+    name: str
+    documents: int
+    at: dict[int, float]
+
+    @property
+    def rare_at(self) -> list[int]:
+        """Sizes that hold fewer than ``FEW`` of them."""
+        return [size for size, count in self.at.items() if count < FEW]
+
+
+def coverage(documents: Sequence[Document], sizes: Sequence[int]) -> list[Coverage]:
+    """Of every label or, where there are none, of every type, by the sizes up to the corpus's.
+
+    Labels as the ladder allots them; of types, which come several a document, the mean.
+    """
+    sizes = [s for s in sizes if s <= len(documents)]
+    labels = Counter(d.label for d in documents if d.label is not None)
+    if labels:
+        available = dict(sorted(labels.items()))
+        total = sum(available.values())
+        parts = {s: allocate(available, min(s, total)) for s in sizes}
+        return [
+            Coverage(name, n, {s: part[name] for s, part in parts.items()})
+            for name, n in available.items()
+        ]
+    types = Counter(t for d in documents for t in {s.type for s in d.spans or ()})
+    return [
+        Coverage(name, n, {s: n * s / len(documents) for s in sizes})
+        for name, n in sorted(types.items())
+    ]

@@ -1,0 +1,51 @@
+"""How long texts are for a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medsweep.errors import ModelError
+from medsweep.models.resolve import resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Texts in a model's tokens, special ones included.
+
+    Attributes:
+        longest: tokens that the model can take.
+        median: tokens of the median text.
+        most: tokens of the longest text.
+        over: texts longer than the model can take: training cuts them into overlapping windows.
+    """
+
+    longest: int
+    median: int
+    most: int
+    over: int
+
+
+def token_lengths(texts: Sequence[str], reference: str) -> Lengths:
+    """Lengths of ``texts`` (one or more) for a model; its weights are not loaded.
+
+    Raises:
+        ModelError: there is no such model, or its tokenizer or configuration cannot be read.
+    """
+    from transformers import AutoConfig
+
+    from medsweep.models.load import load_tokenizer, longest_input
+    from medsweep.models.quiet import quiet_transformers
+
+    folder = resolve(reference)
+    try:
+        with quiet_transformers():
+            tokenizer = load_tokenizer(folder)
+            longest = longest_input(AutoConfig.from_pretrained(folder.path), tokenizer)
+    except (ValueError, KeyError, OSError, ImportError) as error:
+        raise ModelError(
+            f"its tokenizer or configuration cannot be read ({type(error).__name__})",
+            where=reference,
+        ) from None
+    counts = sorted(len(tokenizer(text, verbose=False)["input_ids"]) for text in texts)
+    return Lengths(longest, counts[len(counts) // 2], counts[-1], sum(n > longest for n in counts))

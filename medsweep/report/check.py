@@ -1,0 +1,146 @@
+"""What `medsweep data check` found, as tables for the terminal and as one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medsweep.corpus.coverage import FEW
+from medsweep.corpus.near_duplicates import ALIKE
+
+_CUT = "Texts over the longest input are cut into overlapping windows."
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A heading, the head's cells, rows whose first cell is their name, and a note."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+def check_tables(found: Mapping[str, Any]) -> list[Table]:
+    """The tables that have rows; see :func:`medsweep.corpus.check.check_corpora`."""
+    files: Mapping[str, Any] = found["files"]
+    tables = [
+        _side_by_side("Documents", {n: _counts(f) for n, f in files.items()}),
+        _side_by_side("Lengths in tokens", {n: _tokens(f) for n, f in files.items()}, _CUT),
+        _side_by_side("Changed by reading", {n: _changes(f) for n, f in files.items()}),
+        _repeats(files),
+        _shared(found["shared"]),
+        _damage(files),
+        *(_coverage(name, f["coverage"]) for name, f in files.items()),
+    ]
+    return [t for t in tables if t.rows]
+
+
+def write_check(found: Mapping[str, Any], path: Path) -> None:
+    """Write the page, whole or not at all."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("medsweep.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("check.html.j2").render(tables=check_tables(found))
+    part = path.with_name(path.name + ".part")
+    part.write_text(page, encoding="utf-8")
+    part.replace(path)
+
+
+def _side_by_side(title: str, files: Mapping[str, Mapping[str, str]], note: str = "") -> Table:
+    """A column a file; a row that a file lacks is empty there."""
+    names = dict.fromkeys(row for rows in files.values() for row in rows)
+    rows = [[name, *(rows.get(name, "") for rows in files.values())] for name in names]
+    return Table(title, ["", *files], rows, note)
+
+
+def _counts(file: Mapping[str, Any]) -> dict[str, str]:
+    """Labels and types only where there are any."""
+    rows = {"documents": file["documents"], "without gold": file["unlabelled"]}
+    rows |= {f"label {name}": n for name, n in file["labels"].items()}
+    rows |= {f"mentions of {name}": n for name, n in file["types"].items()}
+    if file["discontinuous"]:
+        rows["discontinuous mentions"] = file["discontinuous"]
+    rows["groups"] = file["groups"]
+    rows |= {f"characters, {p} %": n for p, n in file["characters"].items()}
+    return {row: f"{n:,}" for row, n in rows.items()}
+
+
+def _changes(file: Mapping[str, Any]) -> dict[str, str]:
+    return {kind: f"{count:,}" for kind, count in file["changes"].items()}
+
+
+def _tokens(file: Mapping[str, Any]) -> dict[str, str]:
+    rows = {}
+    for model, lengths in file.get("tokens", {}).items():
+        rows[f"{model}: longest input"] = f"{lengths['longest']:,}"
+        rows[f"{model}: median text"] = f"{lengths['median']:,}"
+        rows[f"{model}: longest text"] = f"{lengths['most']:,}"
+        rows[f"{model}: texts over the longest input"] = f"{lengths['over']:,}"
+    return rows
+
+
+def _repeats(files: Mapping[str, Any]) -> Table:
+    rows = {}
+    for name, file in files.items():
+        repeats = file["repeats"]
+        rows[name] = {
+            "repeats with the same gold": f"{repeats['joined']:,}",
+            "repeats with different gold": f"{repeats['conflicting']:,}",
+            "texts of those": f"{repeats['conflicting_texts']:,}",
+            "nearly another text of the file": _with_ids(file["near_duplicates"]),
+        }
+    note = f"Nearly: {ALIKE:.0%} of the five-character strings of two texts are the same."
+    return _side_by_side("Repeated texts", rows, note)
+
+
+def _shared(pairs: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        [
+            f"{a} and {b}",
+            *(f"{pair[what]:,}" for what in ("texts", "ids", "groups")),
+            *map(_with_ids, pair["near_duplicates"]),
+        ]
+        for pair in pairs
+        for a, b in [pair["files"]]
+    ]
+    head = ["", "texts", "ids", "groups", "of the first nearly in the second", "the other way"]
+    return Table("Shared by two files", head, rows, "Groups on both sides leak.")
+
+
+def _damage(files: Mapping[str, Any]) -> Table:
+    rows = [
+        [f["kind"], name, f"{f['count']:,}", f"{f['documents']:,}", ", ".join(f["ids"])]
+        for name, file in files.items()
+        for f in file["damage"]
+    ]
+    return Table("Damage", ["", "file", "times", "documents", "first ids"], rows)
+
+
+def _coverage(name: str, classes: Sequence[Mapping[str, Any]]) -> Table:
+    sizes = list(classes[0]["at"]) if classes else []
+    rows = [
+        [c["name"], f"{c['documents']:,}", *(_few(c["at"][s], s in c["rare_at"]) for s in sizes)]
+        for c in classes
+    ]
+    head = ["", "all", *(f"of {s}" for s in sizes)]
+    note = f"Marked: fewer than {FEW} documents, too few to learn a class from."
+    return Table(f"Documents of a class at each training size, {name}", head, rows, note)
+
+
+def _few(count: float, rare: bool) -> str:
+    return f"{count:.3g}{' !' if rare else ''}"
+
+
+def _with_ids(found: Mapping[str, Any]) -> str:
+    ids = found["ids"]
+    more = ", …" if found["documents"] > len(ids) else ""
+    return f"{found['documents']:,}" + (f" ({', '.join(ids)}{more})" if ids else "")
