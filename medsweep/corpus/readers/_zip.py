@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,6 +15,17 @@ from medsweep.errors import DataError
 LARGEST = 2**28
 _LARGEST_RATIO = 100
 _MOST_MEMBERS = 1000
+# What zipfile raises for damaged files, as fuzzing found.
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def members(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
@@ -33,7 +46,7 @@ def members(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]
                 # The sizes in a zip are claims: never read more than was claimed.
                 with archive.open(info) as file:
                     yield _shown(info.filename), file.read(info.file_size)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+    except _DAMAGES:
         raise DataError(
             "not a readable zip", where=path.name, fix="unpack it and name a file in it"
         ) from None

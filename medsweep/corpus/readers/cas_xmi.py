@@ -20,7 +20,7 @@ _CAS = "{http:///uima/cas.ecore}"
 _ECORE = "{http:///", ".ecore}"
 _NO_NAMESPACE = "uima.noNamespace."
 _TYPES = "{http://uima.apache.org/resourceSpecifier}"
-_TYPE_SYSTEM = "typesystem.xml"
+_TYPE_SYSTEMS = ("TypeSystem.xml", "typesystem.xml")
 
 
 class CasXmi:
@@ -48,7 +48,7 @@ class CasXmi:
 def _of_zip(path: Path, reading: Reading) -> Iterator[Document]:
     types = TypeSystem()
     for name, raw in members(path, (".xmi", ".xml")):
-        if PurePosixPath(name).name.lower() == _TYPE_SYSTEM:
+        if PurePosixPath(name).name in _TYPE_SYSTEMS:
             types = _type_system(raw, f"{path.name}/{name}")
     for name, raw in members(path, (".xmi",)):
         where = f"{path.name}/{name}"
@@ -65,9 +65,9 @@ def _content(path: Path) -> bytes:
 
 def _beside(path: Path) -> TypeSystem:
     for folder in (path.parent, path.absolute().parent.parent):
-        for file in sorted(folder.glob("*.xml")):
-            if file.name.lower() == _TYPE_SYSTEM:
-                return _type_system(_content(file), file.name)
+        for name in _TYPE_SYSTEMS:
+            if (folder / name).is_file():
+                return _type_system(_content(folder / name), name)
     return TypeSystem()
 
 

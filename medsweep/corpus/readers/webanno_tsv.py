@@ -134,6 +134,7 @@ def _parse(path: Path) -> tuple[list[_Columns], list[_Sentence]]:
             where=f"{path.name}:1",
             fix="export the document as WebAnno TSV 3",
         )
+    before = first
     for number, line in lines:
         where = f"{path.name}:{number}"
         sentence = sentences[-1] if sentences else None
@@ -141,17 +142,18 @@ def _parse(path: Path) -> tuple[list[_Columns], list[_Sentence]]:
         if _ROW.match(line) and sentence is not None:
             sentence.rows.append(_row(line, number, columns, where))
         elif line.startswith("#Text="):
-            if sentence is None or sentence.rows:
+            if sentence is None or sentence.rows or not before:
                 sentence = _Sentence(number)
                 sentences.append(sentence)
             sentence.texts.append(line.removeprefix("#Text="))
-        elif reading_text and sentence is not None:
+        elif reading_text and sentence is not None and not line.startswith("#Sentence."):
             # Early versions wrote a sentence's line breaks as they are.
             sentence.texts.append(line)
         elif line.startswith("#T_") and sentence is None:
             columns.append(_columns(line, columns, where))
         elif line.strip() and not line.startswith("#"):
             raise DataError("neither a token nor a comment", where=where)
+        before = "" if line.startswith("#Sentence.") else line
     return columns, sentences
 
 

@@ -97,6 +97,13 @@ def test_a_sentence_of_several_lines(put: Put, second: str) -> None:
     assert document.text == "Arm\n#links"
 
 
+def test_a_sentence_of_white_space(put: Put) -> None:
+    rows = ["1-1\t0-3\tArm\t*\t", "", "#Text= ", "", "#Sentence.id=3", "#Text=links"]
+    rows += ["3-1\t5-10\tlinks\t_\t"]
+    (document,) = scan(put("n.tsv", tsv("#T_SP=c.A|", *rows, text="Arm")))
+    assert document.text == "Arm\n\nlinks"
+
+
 def test_numbers_tell_neighbours_apart_and_hold_over_sentences(put: Put) -> None:
     rows = ["1-1\t0-3\tArm\tX[1]|X[3]\t", "1-2\t4-9\tlinks\tX[2]|X[3]\t", ""]
     rows += ["#Text=hoch", "2-1\t10-14\thoch\tX[2]\t"]
