@@ -45,13 +45,13 @@ class Xlsx:
         header: list[str] | None = None
         for number, cells in enumerate(_rows(path, reading.changes), 1):
             where = f"{path.name}: row {number}"
-            if number > MOST_ROWS:
-                raise DataError("more rows than a sheet can have", where=where)
+            # openpyxl fills what a file skips: a single cell far away makes millions.
+            if number > MOST_ROWS or len(cells) > MOST_COLUMNS:
+                raise DataError("more rows or columns than a sheet of texts has", where=where)
             if all(c is None or c == "" for c in cells):
                 continue
             if header is None:
-                names = ["" if c is None else str(c).strip() for c in cells]
-                header = checked_header(names, reading.columns, where)
+                header = checked_header(_names(cells), reading.columns, where)
                 continue
             row = {h: _value(c, where) for h, c in zip(header, cells, strict=False) if h}
             text = row.get(reading.columns.text)
@@ -118,7 +118,7 @@ def _rows(path: Path, changes: Counter[str]) -> Iterator[tuple[Any, ...]]:
                     changes[SHEETS] += len(others)
                 # The sheet's own idea of its size may be wrong.
                 sheet.reset_dimensions()
-                yield from sheet.iter_rows(max_col=MOST_COLUMNS, values_only=True)
+                yield from sheet.iter_rows(values_only=True)
             finally:
                 book.close()
     except Exception as error:
@@ -126,6 +126,13 @@ def _rows(path: Path, changes: Counter[str]) -> Iterator[tuple[Any, ...]]:
     else:
         return
     raise DataError(problem, where=path.name, fix="open it and save it again")
+
+
+def _names(cells: tuple[Any, ...]) -> list[str]:
+    names = ["" if c is None else str(c).strip() for c in cells]
+    while names and not names[-1]:
+        names.pop()
+    return names
 
 
 def _value(cell: Any, where: str) -> Any:

@@ -88,13 +88,12 @@ def test_macros_are_refused(tmp_path: Path) -> None:
         list(scan(path))
 
 
-def test_rows_far_below_do_not_take_forever(tmp_path: Path) -> None:
-    path = edited(
-        write(tmp_path / "a.xlsx", ["text"], ["a"]),
-        lambda _, c: c.replace(b'<row r="2"', b'<row r="99999999999"'),
-        {},
-    )
-    with pytest.raises(DataError, match="more rows than a sheet can have"):
+@pytest.mark.parametrize(
+    ("old", "new"), [(b'<row r="2"', b'<row r="99999999999"'), (b'r="A2"', b'r="ZZZ2"')]
+)
+def test_cells_far_away_do_not_take_forever(tmp_path: Path, old: bytes, new: bytes) -> None:
+    path = edited(write(tmp_path / "a.xlsx", ["text"], ["a"]), lambda _, c: c.replace(old, new), {})
+    with pytest.raises(DataError, match="more rows or columns than a sheet of texts has"):
         list(scan(path))
 
 
