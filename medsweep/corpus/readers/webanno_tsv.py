@@ -6,7 +6,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from medsweep.corpus._base import Document, Reading, Span
@@ -23,7 +23,7 @@ _ROW = re.compile(
     r"(?P<token>\d{1,9}-\d{1,9})(?P<part>\.\d{1,9})?\t(?P<start>\d{1,12})-(?P<end>\d{1,12})\t"
 )
 _STACKED = re.compile(r"(?:[^\\|]|\\.|\\$)+", re.DOTALL)
-_ITEM = re.compile(r"(?P<value>.*?)(?:(?<!\\)\[(?P<id>\d{1,12})\])?", re.DOTALL)
+_ITEM = re.compile(r"(?P<value>(?:[^\\]|\\.|\\$)*?)(?:\[(?P<id>\d{1,12})\])?", re.DOTALL)
 _LINK = re.compile(r"(?P<value>.*)->(?P<id>\d{1,12}-\d{1,12})", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f"}
@@ -45,6 +45,14 @@ class _Columns:
         """The layer with what may hold a type: neither slots nor a relation's ends."""
         own = [self.names[i] for i in self.numbered]
         return Layer(self.name, tuple(n for n in own if n and not n.startswith("ROLE_")))
+
+    def cells(self, row: _Row) -> Sequence[str]:
+        """The layer's cells of a row."""
+        return row.cells[self.first : self.first + len(self.names)]
+
+    def has(self, row: _Row) -> bool:
+        """Whether the row has an annotation of the layer."""
+        return any(cell != "_" for cell in self.cells(row))
 
     @property
     def numbered(self) -> list[int]:
@@ -104,13 +112,15 @@ class WebannoTsv:
         """The document of a file."""
         columns, sentences = _parse(path)
         text = _text(sentences, path.name, reading.changes)
+        rows = [row for sentence in sentences for row in sentence.rows]
         spannable = [c for c in columns if c.kind != "RL"]
-        choice = choose([c.layer for c in spannable], reading, path.name)
-        _count_relations(columns, sentences, reading.changes)
+        # Some headers list the layers of the project, those without an annotation too.
+        layers = [replace(c.layer, used=any(c.has(row) for row in rows)) for c in spannable]
+        choice = choose(layers, reading, path.name)
+        _count_relations(columns, rows, reading.changes)
         spans: tuple[Span, ...] | None = () if reading.layer else None
         if choice is not None:
             chosen = next(c for c in spannable if c.name == choice.layer.name)
-            rows = [row for sentence in sentences for row in sentence.rows]
             found = _spans(rows, chosen, choice, Utf16(text), path.name, reading.changes)
             spans = tidy(found, reading.changes)
         yield Document(path.stem, text, spans=spans, source=path.name)
@@ -187,10 +197,10 @@ def _row(line: str, number: int, columns: Sequence[_Columns], where: str) -> _Ro
 
 
 def _count_relations(
-    columns: Sequence[_Columns], sentences: Sequence[_Sentence], changes: Counter[str]
+    columns: Sequence[_Columns], rows: Sequence[_Row], changes: Counter[str]
 ) -> None:
     places = [c.first for c in columns if c.kind == "RL"]
-    cells = [row.cells[i] for s in sentences for row in s.rows for i in places]
+    cells = [row.cells[i] for row in rows for i in places]
     if found := sum(len(_split(cell)) for cell in cells if cell != "_"):
         changes["relations left out"] += found
 
@@ -301,9 +311,9 @@ def _items(
     row: _Row, columns: _Columns, feature: str | None, where: str
 ) -> list[tuple[str | None, str | None]]:
     """Value and number of a cell's annotations, several where they are stacked."""
-    cells = row.cells[columns.first : columns.first + len(columns.names)]
-    if all(cell == "_" for cell in cells):
+    if not columns.has(row):
         return []
+    cells = columns.cells(row)
     own = cells[columns.names.index(feature)] if feature is not None else "_"
     if columns.kind == "CH":
         return _links(cells, own, where)

@@ -64,6 +64,12 @@ def test_several_layers_have_to_be_named(put: Put) -> None:
         list(scan(path, layer="B.z"))
 
 
+def test_a_layer_without_an_annotation_need_not_be_told_apart(put: Put) -> None:
+    header = "#T_SP=webanno.custom.A|\n#T_SP=webanno.custom.B|"
+    (document,) = scan(put("n.tsv", tsv(header, "1-1\t0-3\tArm\t_\t*\t", text="Arm")))
+    assert found(document) == [("Arm", "B")]
+
+
 def test_files_with_different_layers_are_not_mixed(put: Put, tmp_path: Path) -> None:
     for name in "AB":
         header = f"#T_SP=webanno.custom.{name}|"
