@@ -49,6 +49,11 @@ class Choice:
     layer: Layer
     feature: str | None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Full name of the layer, and name of the feature."""
+        return (self.layer.name, self.feature) if self.feature else (self.layer.name,)
+
 
 def choose(layers: Sequence[Layer], reading: Reading, where: str) -> Choice | None:
     """The layer that ``reading.layer`` names, else the only one that people annotate.
@@ -58,9 +63,11 @@ def choose(layers: Sequence[Layer], reading: Reading, where: str) -> Choice | No
 
     Raises:
         DataError: no layer is named and there are several; the name fits several; the feature is
-            missing or has to be named; files before had another layer.
+            missing or has to be named; files before had another layer; a name is none.
     """
     choice = _named(layers, reading.layer, where) if reading.layer else _only(layers, where)
+    if choice is not None and not all(map(_is_name, choice.names)):
+        raise DataError("the name of the layer or its feature is not a Java name", where=where)
     if choice is None and reading.layer:
         reading.changes[f"documents without layer {reading.layer}"] += 1
     if choice is not None and reading.layer is None:
@@ -113,7 +120,7 @@ def _default_feature(layer: Layer, where: str) -> str | None:
         if feature in layer.features:
             return feature
     raise DataError(
-        f"layer {layer.short} has several features{listed(layer.features)}",
+        f"the layer has several features{listed(layer.features)}",
         where=where,
         fix="write LAYER.FEATURE under layer",
     )
@@ -121,7 +128,7 @@ def _default_feature(layer: Layer, where: str) -> str | None:
 
 def _check_same(choice: Choice, reading: Reading, where: str) -> None:
     """Files are read one by one: what one of them lacks must not mix layers."""
-    key = _TAKEN + ".".join(filter(None, (choice.layer.name, choice.feature)))
+    key = _TAKEN + ".".join(choice.names)
     if any(k.startswith(_TAKEN) and k != key for k in reading.changes):
         raise DataError(
             "its annotations are in another layer or feature than those of the files before",
@@ -133,5 +140,10 @@ def _check_same(choice: Choice, reading: Reading, where: str) -> None:
 
 def listed(names: Sequence[str]) -> str:
     """Names for a message, those that cannot be text."""
-    shown = sorted(n for n in names if _NAME.fullmatch(n) and len(n) <= _LONGEST)[:20]
+    shown = sorted(filter(_is_name, names))[:20]
     return f" ({', '.join(shown)})" if shown else ""
+
+
+def _is_name(name: str) -> bool:
+    """Whether it is one, and not text in the wrong place."""
+    return _NAME.fullmatch(name) is not None and len(name) <= _LONGEST

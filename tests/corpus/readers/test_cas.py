@@ -158,7 +158,7 @@ def test_cassis_files_are_read_or_say_why_not(shared: Path) -> None:
         "read": 22,
         "no view with a text": 14,
         "several layers": 6,
-        "layer Group has several features": 1,
+        "the layer has several features": 1,
     }
 
 
