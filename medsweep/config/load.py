@@ -224,9 +224,12 @@ def _absolute(sweep: Sweep, folder: Path) -> Sweep:
         return str(beside if beside.exists() else Path.cwd() / given)
 
     raw = sweep.model_dump(mode="json", exclude_unset=True)
-    raw["data"]["train"]["path"] = anchor(sweep.data.train.path)
-    if isinstance(raw["data"].get("test"), dict):
-        raw["data"]["test"]["path"] = anchor(raw["data"]["test"]["path"])
+    for source in (raw["data"]["train"], raw["data"].get("test")):
+        if isinstance(source, dict):
+            path = anchor(source["path"])
+            # A data set of the hub has an id, which is no path.
+            if source.get("format") != "hf" or Path(path).exists():
+                source["path"] = path
     arms = [*raw.get("arms", ()), raw["reference"]]
     models = [*raw["models"], *(a["model"] for a in arms if a.get("model"))]
     for model in models:

@@ -38,6 +38,11 @@ def test_the_designs_example_is_read(sweep_file: Path) -> None:
     assert [a.arm for a in sweep.arms] == ["majority", "tfidf", "probe"]
 
 
+def test_a_data_set_of_the_hub_has_an_id_and_no_path(sweep_file: Path) -> None:
+    sweep = load_sweep(sweep_file, ["data.train={path: org/notes/train, format: hf}"])
+    assert sweep.data.train.path == "org/notes/train"
+
+
 def test_relative_paths_are_found_beside_the_file_else_where_we_run(
     sweep_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -109,7 +109,7 @@ def _of_zip(path: Path) -> Reader | None:
         if name.lower().endswith(".xmi"):
             return READERS["cas-xmi"]
         reader = (_of_json if name.lower().endswith(".json") else _of_xml)(raw[:_SNIFFED])
-        if reader is not None:
+        if reader is not None and ".zip" in reader.shared_suffixes:
             return reader
     return None
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import datasets
 import pytest
 
-from medsweep.corpus import Span, read_documents, scan
+from medsweep.corpus import Columns, Span, read_documents, scan
+from medsweep.corpus.read import resolve_files
 from medsweep.errors import DataError
 
 
@@ -54,6 +55,15 @@ def test_a_damaged_folder(tmp_path: Path) -> None:
         list(scan(tmp_path / "d"))
 
 
-def test_nothing_is_downloaded_unless_the_format_is_named() -> None:
+def test_nothing_is_downloaded_unless_the_format_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file or folder"):
         list(scan("nobody/nothing"))
+    for path in (tmp_path / "nobody" / "nothing", Path("../nothing"), Path("nothing")):
+        with pytest.raises(DataError, match="no such file or folder"):
+            list(scan(path, format="hf"))
+
+
+@pytest.mark.parametrize("id_", ["org/notes", "org/notes/train"])
+def test_what_may_be_a_hub_id(id_: str) -> None:
+    reader, files = resolve_files(Path(id_), "hf", Columns())
+    assert (reader.name, files) == ("hf", (Path(id_),))
