@@ -1,8 +1,9 @@
 """UIMA CAS: what XMI and JSON have in common.
 
-By hand instead of with dkpro-cassis: cassis needs the whole type system, which exports often lack,
-and otherwise drops annotations of types it does not know; it also turns offsets outside the text
-into None with a warning, and the XML parser beneath it resolves entities. Spans need neither.
+By hand instead of with dkpro-cassis (0.12): cassis needs the whole type system, which exports often
+lack, and otherwise drops annotations of types it does not know; offsets outside the text it keeps,
+with a warning; and the XML parser beneath it resolves entities. Reading spans needs none of that.
+A layer is one type: annotations of its subtypes are layers of their own, as in TSV.
 """
 
 from __future__ import annotations

@@ -139,8 +139,9 @@ def _check_same(choice: Choice, reading: Reading, where: str) -> None:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names for a message, those that cannot be text."""
-    shown = sorted(filter(_is_name, names))[:20]
+    """Names for a message, those that cannot be text; of tools' layers only where no others are."""
+    known = sorted(filter(_is_name, names))
+    shown = ([n for n in known if not _OF_TOOLS.match(n)] or known)[:20]
     return f" ({', '.join(shown)})" if shown else ""
 
 
