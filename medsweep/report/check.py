@@ -9,6 +9,7 @@ from typing import Any
 
 from medsweep.corpus.coverage import FEW
 from medsweep.corpus.near_duplicates import ALIKE
+from medsweep.corpus.write import write_atomically
 
 _CUT = "Texts over the longest input are cut into overlapping windows."
 
@@ -39,7 +40,7 @@ def check_tables(found: Mapping[str, Any]) -> list[Table]:
 
 
 def write_check(found: Mapping[str, Any], path: Path) -> None:
-    """Write the page, whole or not at all."""
+    """Write the page, whole or not at all; it holds ids, and only the user may read it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -50,9 +51,7 @@ def write_check(found: Mapping[str, Any], path: Path) -> None:
         lstrip_blocks=True,
     )
     page = environment.get_template("check.html.j2").render(tables=check_tables(found))
-    part = path.with_name(path.name + ".part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
+    write_atomically(path, [page])
 
 
 def _side_by_side(title: str, files: Mapping[str, Mapping[str, str]], note: str = "") -> Table:
