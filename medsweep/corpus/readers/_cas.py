@@ -97,7 +97,7 @@ def to_document(cas: Cas, id_: str, where: str, reading: Reading) -> Document:
     choice = choose(layers, reading, where)
     if choice is None and reading.layer and cas.types.complete:
         raise DataError(
-            f"no layer {reading.layer}{listed([layer.name for layer in layers])}",
+            f"no layer {reading.layer}{listed([x.name for x in layers if x.used])}",
             where=where,
             fix="name a layer that the type system declares",
         )

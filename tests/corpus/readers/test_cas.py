@@ -48,7 +48,7 @@ def test_a_type_system_beside_or_above(put: Put, folder: str, name: str) -> None
     assert [d.spans for d in scan(path)] == [SPANS]
     with pytest.raises(DataError, match=r"no feature links \(note, value\)"):
         list(scan(path, layer="Med.links"))
-    with pytest.raises(DataError, match=r"no layer Proc \(webanno\.custom\.Base,"):
+    with pytest.raises(DataError, match=r"no layer Proc \(webanno\.custom\.Med\)"):
         list(scan(path, layer="Proc"))
     assert [d.spans for d in scan(path, layer="Base")] == [()]
 
