@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -32,7 +35,7 @@ def convert_gguf(path: Path, cache: Path | None = None) -> Path:
         if not target.exists():
             part = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=root))
             try:
-                _convert(path, part)
+                _convert_apart(path, part)
                 part.replace(target)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
@@ -42,6 +45,24 @@ def convert_gguf(path: Path, cache: Path | None = None) -> Path:
 def cache_folder() -> Path:
     """``MEDSWEEP_CACHE``, else ``~/.cache/medsweep``."""
     return Path(os.environ.get("MEDSWEEP_CACHE", "~/.cache/medsweep")).expanduser() / "gguf"
+
+
+def _convert_apart(path: Path, target: Path) -> None:
+    """In a process of its own: this one need not carry torch and the weights from then on."""
+    done = subprocess.run(
+        [sys.executable, "-m", "medsweep.models.convert", str(path), str(target)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 2:
+        raise ModelError(**json.loads(done.stdout))
+    if done.returncode:
+        raise ModelError(
+            f"its conversion failed (exit code {done.returncode})",
+            where=str(path),
+            fix="free some memory, or use the model's safetensors folder instead",
+        )
 
 
 def _convert(path: Path, target: Path) -> None:
@@ -77,3 +98,16 @@ def _convert(path: Path, target: Path) -> None:
             where=str(path),
             fix="use the model's safetensors folder instead",
         ) from None
+
+
+def _main(path: str, target: str) -> int:
+    try:
+        _convert(Path(path), Path(target))
+    except ModelError as error:
+        print(json.dumps({"problem": error.problem, "where": error.where, "fix": error.fix}))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

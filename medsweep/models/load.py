@@ -14,6 +14,7 @@ from transformers import (
 )
 
 from medsweep.errors import ModelError
+from medsweep.models.attention import use_plain_attention
 from medsweep.models.quiet import quiet_transformers
 from medsweep.models.resolve import ModelFolder
 from medsweep.models.targets import Targets, find_targets
@@ -94,6 +95,7 @@ def load_base(
             fix="use a model whose architecture has such a head",
         ) from None
     model.to(where).eval().requires_grad_(False)
+    use_plain_attention(model)
     targets = find_targets(model)
     heads = tuple(
         name

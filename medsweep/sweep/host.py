@@ -15,6 +15,7 @@ from medsweep.errors import MedsweepError
 from medsweep.sweep.items import Cell, Item
 from medsweep.sweep.plan import Workload
 from medsweep.training._base import Engine, Prediction, Recipe, TrialError
+from medsweep.training.memory import release
 
 if TYPE_CHECKING:
     from medsweep.models import ModelFolder
@@ -67,6 +68,7 @@ class Host:
         with _only_place():
             engine = self._engine(item.cell.model)
             point = engine.advance(item.name)
+            release()
             values = {
                 "iteration": point.iteration,
                 "score": float(point.metrics[self._work.metric]),
@@ -86,7 +88,9 @@ class Host:
             engine = self._engine(item.cell.model)
             engine.save(item.name, folder)
             test = self._work.folds[item.cell.fold].test
-            return self._rows(engine.predict(item.name, test), item.cell.size, item.draw)
+            rows = self._rows(engine.predict(item.name, test), item.cell.size, item.draw)
+            release()
+            return rows
 
     def arm(self, item: Item) -> list[dict[str, Any]]:
         """Predict the test documents with another arm: at every size and draw if it learns."""
@@ -108,6 +112,8 @@ class Host:
                     train = self._work.train(Cell(item.cell.model, size, number), draw)
                     found = arm.predict(train, fold.test, seed=self._work.seed + draw)
                     rows += self._rows(found, size if arm.trains else 0, draw)
+            del arm
+            release()
             return rows
 
     def detach(self, item: Item) -> None:

@@ -27,6 +27,15 @@ class _Seat:
     models: set[str] = field(default_factory=set)
     trials: dict[str, Any] = field(default_factory=dict)
 
+    def cost_of(self, model: str) -> tuple[int, int, int]:
+        """Order in which seats are taken: busy ones last, and those that lack the model.
+
+        Holding a base twice costs its memory and its frozen prefix again; that is worth it where
+        the host that has it is two trials busier.
+        """
+        busy, lacks = len(self.trials), bool(model) and model not in self.models
+        return busy + 2 * lacks, busy, len(self.models)
+
 
 class Pool:
     """An asynchronous actor that owns the hosts.
@@ -63,9 +72,10 @@ class Pool:
             while not (open_ := [s for s in self._seats if len(s.trials) < self._slots]):
                 await self._free.wait()
             model = item.cell.model
-            seat = min(open_, key=lambda s: (len(s.trials), model not in s.models))
+            seat = min(open_, key=lambda s: s.cost_of(model))
             seat.trials[item.name] = item
-            seat.models.add(model)
+            if model:
+                seat.models.add(model)
             return self._seats.index(seat), seat.actor
 
     async def release(self, item: Any) -> None:

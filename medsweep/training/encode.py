@@ -56,7 +56,6 @@ class Encoder:
         self._labels = tuple(labels)
         self._index = {label: i for i, label in enumerate(labels)}
         self._longest = longest
-        self._known: dict[tuple[str, int], list[Window]] = {}
 
     def encode(self, documents: Sequence[Document], max_length: int) -> list[Window]:
         """The windows of ``documents``, in order.

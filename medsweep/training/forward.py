@@ -19,7 +19,7 @@ from medsweep.training.prefix import PrefixCache, entering_at, pad, stack_hidden
 
 # Tokens, padding included, that go through the model at once. On a CPU 512 already fill its
 # units and more only costs memory and padding; a GPU wants more rows than a step has.
-TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 16384}
+TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 16384}
 
 
 def token_budget(device: torch.device) -> int:
