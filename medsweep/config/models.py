@@ -111,11 +111,80 @@ class Data(_Section):
         return self
 
 
+class Range(_Section):
+    """An interval to search in."""
+
+    low: float
+    high: float
+    log: StrictBool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError("low must be below high")
+        if self.log and self.low <= 0:
+            raise ValueError("low must be above 0 on a log scale")
+        return self
+
+
+def _as_list(value: Any) -> Any:
+    return value if value is None or isinstance(value, (list, tuple)) else [value]
+
+
+Ranks = Annotated[tuple[Annotated[StrictInt, Field(ge=1, le=1024)], ...], Field(min_length=1)]
+Ratios = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+Layers = Annotated[tuple[Count | Literal["all"], ...], Field(min_length=1)]
+Dropouts = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)]
+Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+
+
+class SearchPart(_Section):
+    """What one model searches otherwise than the sweep's ``search`` says."""
+
+    trials: Count | None = None
+    rank: Ranks | None = None
+    alpha_ratio: Ratios | None = None
+    top_layers: Layers | None = None
+    learning_rate: Range | Rates | None = None
+    dropout: Dropouts | None = None
+    epochs: Count | None = None
+
+    @field_validator("rank", "alpha_ratio", "top_layers", "dropout", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return _as_list(value)
+
+    @field_validator("learning_rate", mode="before")
+    @classmethod
+    def _range_or_values(cls, value: Any) -> Any:
+        # Dispatching here keeps messages to the form that the user wrote.
+        if isinstance(value, dict):
+            return Range.model_validate(value)
+        return value if isinstance(value, Range) else _as_list(value)
+
+
+class Search(SearchPart):
+    """The space that Optuna proposes from, and how many trials a cell gets."""
+
+    trials: Count = 8
+    rank: Ranks = (4, 8, 16)
+    alpha_ratio: Ratios = (1.0, 2.0)
+    top_layers: Layers = (3, "all")
+    learning_rate: Range | Rates = Range(low=3e-4, high=3e-3, log=True)
+    dropout: Dropouts = (0.0,)
+    epochs: Count = 8
+
+
 class Model(_Section):
-    """A base model. A plain string is its id: hub id, folder, .gguf file or package:NAME/PATH."""
+    """A base model. A plain string is its id: hub id, folder, .gguf file or package:NAME/PATH.
+
+    ``search`` overrides parts of the sweep's: three top layers are half of one model and a tenth
+    of another.
+    """
 
     id: Annotated[str, Field(min_length=1)]
     trust_remote_code: StrictBool = False
+    search: SearchPart | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -166,58 +235,6 @@ class Reference(_Section):
         if self.arm in NEEDS_MODEL and self.model is None:
             raise ValueError(f"arm {self.arm} needs a model; add reference.model")
         return self
-
-
-class Range(_Section):
-    """An interval to search in."""
-
-    low: float
-    high: float
-    log: StrictBool = False
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not self.low < self.high:
-            raise ValueError("low must be below high")
-        if self.log and self.low <= 0:
-            raise ValueError("low must be above 0 on a log scale")
-        return self
-
-
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, (list, tuple)) else [value]
-
-
-Ranks = Annotated[tuple[Annotated[StrictInt, Field(ge=1, le=1024)], ...], Field(min_length=1)]
-Ratios = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
-Layers = Annotated[tuple[Count | Literal["all"], ...], Field(min_length=1)]
-Dropouts = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)]
-Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
-
-
-class Search(_Section):
-    """The space that Optuna proposes from, and how many trials a cell gets."""
-
-    trials: Count = 8
-    rank: Ranks = (4, 8, 16)
-    alpha_ratio: Ratios = (1.0, 2.0)
-    top_layers: Layers = (3, "all")
-    learning_rate: Range | Rates = Range(low=3e-4, high=3e-3, log=True)
-    dropout: Dropouts = (0.0,)
-    epochs: Count = 8
-
-    @field_validator("rank", "alpha_ratio", "top_layers", "dropout", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return _as_list(value)
-
-    @field_validator("learning_rate", mode="before")
-    @classmethod
-    def _range_or_values(cls, value: Any) -> Any:
-        # Dispatching here keeps messages to the form that the user wrote.
-        if isinstance(value, dict):
-            return Range.model_validate(value)
-        return value if isinstance(value, Range) else _as_list(value)
 
 
 class Training(_Section):
@@ -301,6 +318,11 @@ class Sweep(_Section):
         if len(set(sizes)) != len(sizes):
             raise ValueError("a training size appears twice; keep one")
         return (*sorted(numbers), *([s for s in sizes if s == "all"]))
+
+    def search_of(self, model: Model) -> Search:
+        """The space of one model: the sweep's, with what the model has of its own."""
+        own = model.search.model_dump(exclude_none=True) if model.search else {}
+        return Search.model_validate({**self.search.model_dump(), **own})
 
     @field_validator("models", mode="after")
     @classmethod

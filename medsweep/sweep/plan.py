@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from medsweep import corpus
 from medsweep.arms import check_arm
-from medsweep.config import Arm, Model, Source, Sweep
+from medsweep.config import Arm, Model, Search, Source, Sweep
 from medsweep.config.models import slug
 from medsweep.corpus import Document
 from medsweep.errors import ConfigError, DataError
@@ -86,8 +86,14 @@ class Plan:
     def draws_of(self, cell: Cell) -> int:
         """How often a cell's best recipe is confirmed."""
         model, reference = self.workload.models[cell.model], self.sweep.reference
-        only_reference = model == reference.model and model not in self.sweep.models
-        return (reference.draws if only_reference else None) or self.sweep.draws
+        is_reference = reference.model is not None and model.id == reference.model.id
+        is_candidate = model.id in {m.id for m in self.sweep.models}
+        own = reference.draws if is_reference and not is_candidate else None
+        return own or self.sweep.draws
+
+    def search_of(self, cell: Cell) -> Search:
+        """The space that a cell's trials are proposed from."""
+        return self.sweep.search_of(self.workload.models[cell.model])
 
 
 def make_plan(sweep: Sweep) -> Plan:
@@ -108,15 +114,16 @@ def make_plan(sweep: Sweep) -> Plan:
     reference_model = sweep.reference.model
     reference_slug = slugs[reference_model.id] if reference_model else None
     candidates = [slugs[m.id] for m in sweep.models]
+    trials = {slugs[m.id]: sweep.search_of(m).trials for m in _models(sweep)}
 
     cells: dict[Cell, int] = {}
     for fold in range(len(folds)):
         for model in candidates:
             for size in sizes:
-                cells[Cell(model, size, fold)] = sweep.search.trials
+                cells[Cell(model, size, fold)] = trials[model]
         if sweep.reference.arm == "finetuned" and reference_slug:
             cell = Cell(reference_slug, sizes[-1], fold)
-            cells[cell] = sweep.reference.trials or sweep.search.trials
+            cells[cell] = sweep.reference.trials or trials[reference_slug]
 
     workload = Workload(
         kind=sweep.task.kind,
