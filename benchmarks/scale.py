@@ -184,15 +184,14 @@ def head(first: str) -> None:
 
 
 def row(number: int, cost: Cost) -> None:
-    each = (
-        cost.a_trial(),
-        cost.a_trial(0, 0.25),
-        cost.a_trial(0.75, 1),
-        cost.busy / len(cost.ends),
-    )
+    times = [cost.a_trial(*part) for part in ((0, 1), (0, 0.25), (0.75, 1))]
+    times.append(cost.busy / len(cost.ends))
+    peaks = (cost.run.driver_peak / MIB, cost.run.peak / MIB)
     print(
-        f"{number:6} {cost.run.seconds:7.1f} {' '.join(f'{s:7.3f}' for s in each)} "
-        f"{cost.journal / 1024:8.0f} {cost.run.driver_peak / MIB:7,.0f} {cost.run.peak / MIB:7,.0f}",
+        f"{number:6} {cost.run.seconds:7.1f}",
+        *(f"{seconds:7.3f}" for seconds in times),
+        f"{cost.journal / 1024:8.0f}",
+        *(f"{size:7,.0f}" for size in peaks),
         flush=True,
     )
 
