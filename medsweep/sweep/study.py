@@ -11,7 +11,7 @@ from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
 )
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import TrialState, create_trial
 
 from medsweep.config import Range, Search, Training
 from medsweep.sweep.items import Cell, derive_seed
@@ -36,25 +36,24 @@ class CellStudy:
     def __init__(self, cell: Cell, search: Search, training: Training, seed: int) -> None:
         self._cell, self._search, self._training, self._seed = cell, search, training, seed
         self._space = distributions(search)
-        self._ended: list[FrozenTrial] = []
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        # One study throughout, because filling a new one for each proposal costs ever more.
+        # Proposals whose trials have not ended are in it as failed ones, which TPE ignores; so
+        # a resumed sweep, which does not know of them, proposes the same.
+        self._study = optuna.create_study(direction="maximize")
 
     def propose(self, number: int) -> tuple[dict[str, Any], Recipe]:
         """The parameters of trial ``number``, and the recipe they make."""
         if number == 0:
             params = middle(self._search)
         else:
-            # A study made anew for each proposal holds exactly the trials that have ended,
-            # whether or not the sweep was interrupted in between.
-            study = optuna.create_study(
-                direction="maximize",
-                sampler=optuna.samplers.TPESampler(
-                    seed=derive_seed(self._seed, "tpe", self._cell.name, number),
-                    n_startup_trials=4,
-                ),
+            # A new sampler has drawn nothing yet, whether or not the sweep was interrupted.
+            self._study.sampler = optuna.samplers.TPESampler(
+                seed=derive_seed(self._seed, "tpe", self._cell.name, number), n_startup_trials=4
             )
-            study.add_trials(self._ended)
-            params = dict(study.ask(self._space).params)
+            asked = self._study.ask(self._space)
+            params = dict(asked.params)
+            self._study.tell(asked, state=TrialState.FAIL)
         return params, recipe_of(
             params,
             self._search,
@@ -68,7 +67,7 @@ class CellStudy:
         values = {e["iteration"]: e["score"] for e in record.evaluations}
         if state is TrialState.PRUNED and not values:
             state = TrialState.FAIL
-        self._ended.append(
+        self._study.add_trial(
             create_trial(
                 state=state,
                 params=dict(record.item.params),
