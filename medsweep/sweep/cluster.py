@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -109,6 +110,8 @@ def connected(
         # Ray warns about accelerator variables that a later release will treat otherwise.
         warnings.simplefilter("ignore", FutureWarning)
         try:
+            if address is not None:
+                _knock(address)
             ray.init(
                 address=address,
                 include_dashboard=False if address is None else None,
@@ -116,7 +119,7 @@ def connected(
                 logging_level=logging.ERROR,
                 num_cpus=_cores() if address is None else None,
             )
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise ConfigError(
                 f"no Ray cluster answers ({type(error).__name__})",
                 where=f"--address {address}",
@@ -126,6 +129,17 @@ def connected(
         yield _lay_out(resources, engine, remote=address is not None)
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Fail at once where nobody listens: Ray itself would go on trying.
+
+    Raises:
+        OSError: no connection.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _lay_out(resources: Resources, engine: str, *, remote: bool) -> Cluster:

@@ -1,0 +1,82 @@
+"""A sweep on a cluster of two raylets that somebody else has started."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.sweep.conftest import command, environment, medsweep
+
+pytestmark = pytest.mark.slow
+
+ADDRESS = r"\d+(\.\d+){3}:\d+\n"
+# In a process of its own: this one must stay free of Ray for the other tests.
+CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+cluster.add_node(num_cpus=1)
+cluster.wait_for_nodes()
+print(cluster.address, flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    script = [sys.executable, "-W", "ignore", "-c", CLUSTER]
+    with (
+        (tmp_path / "cluster.log").open("w") as log,
+        subprocess.Popen(
+            script,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=environment(),
+        ) as running,
+    ):
+        assert running.stdin is not None
+        assert running.stdout is not None
+        yield next(line.strip() for line in running.stdout if re.match(ADDRESS, line))
+        running.stdin.close()
+
+
+def test_two_raylets_share_a_sweep(
+    sweep_file: Callable[..., Path], tmp_path: Path, address: str
+) -> None:
+    out = tmp_path / "out"
+    done = medsweep("run", sweep_file(), "--out", out, "--address", address, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    verdict = json.loads((out / "verdict.json").read_text())
+    assert [c["train_size"] for c in verdict["cells"]] == [9, 18]
+    trials = pd.read_parquet(out / "trials.parquet")
+    assert set(trials["status"]) <= {"finished", "stopped"}
+
+    # Both nodes are free again: the sweep has left the cluster as it found it.
+    script = f"import ray; ray.init({address!r}, log_to_driver=False); "
+    script += "from ray.util.state import list_actors; "
+    script += "print(len([a for a in ray.nodes() if a['Alive']]))"
+    left = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+    assert left.stdout.strip().endswith("2"), left.stderr
+
+
+def test_no_cluster_there_is_one_line(sweep_file: Callable[..., Path], tmp_path: Path) -> None:
+    asked = [*command("run", sweep_file(), "--out", tmp_path / "o"), "--address", "127.0.0.1:1"]
+    done = subprocess.run(
+        asked, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "no Ray cluster answers" in done.stderr
