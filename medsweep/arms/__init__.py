@@ -6,14 +6,23 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from medsweep.arms._base import Arm
-from medsweep.arms.options import check_arm
 from medsweep.errors import ConfigError
 
 if TYPE_CHECKING:
+    from medsweep.arms.options import check_arm
     from medsweep.models import ModelFolder
     from medsweep.tasks import Task
 
 __all__ = ["Arm", "check_arm", "make_arm"]
+
+
+def __getattr__(name: str) -> Any:
+    # Training uses the prompts of this package where there is no pydantic to check options with.
+    if name == "check_arm":
+        from medsweep.arms.options import check_arm
+
+        return check_arm
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def make_arm(
@@ -36,6 +45,8 @@ def make_arm(
         ModelError: the model cannot be loaded for this.
         DataError: a table of predictions cannot be read.
     """
+    from medsweep.arms.options import check_arm
+
     chosen: Any = check_arm(name, task.kind, options or {}, labels=task.labels)
     # Each arm is imported when asked for: two of them bring torch along.
     if name == "majority":

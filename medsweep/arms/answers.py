@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from medsweep.corpus import Span
@@ -33,16 +34,75 @@ def read_spans(answer: str, text: str, names: Mapping[str, str]) -> tuple[Span, 
     first n. Longer mentions are placed first and shorter ones never inside of them. What does
     not occur in the text, or is of no known type, is dropped: it has no place.
     """
+    mentions = _mentions(answer, names)
+    if mentions is None:
+        return None
+    wanted: dict[str, list[str]] = {}
+    for mention, kind in mentions:
+        if kind is not None and mention:
+            wanted.setdefault(mention, []).append(kind)
+    return _placed(text, wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """Mentions that were written, found in a text.
+
+    Attributes:
+        spans: sorted.
+        lost: mentions without a place: the text has them not, or not as often, or their type is
+            unknown.
+    """
+
+    spans: tuple[Span, ...]
+    lost: int
+
+
+def anchor_spans(answer: str, text: str, names: Mapping[str, str]) -> Anchored | None:
+    """Mentions that are listed in the text's order, one entry each; None where that is no list.
+
+    For a model that was taught to list every repetition: the n-th entry of a mention is its
+    n-th place, and of several places that is taken which follows the entry before. Places as
+    written and of whole words go first, then any case and white space, then parts of words.
+    """
+    mentions = _mentions(answer, names)
+    if mentions is None:
+        return None
+    found: list[Span] = []
+    lost = reached = 0
+    for mention, kind in mentions:
+        place = _next_place(text, mention, found, reached) if mention and kind else None
+        if place is None or kind is None:
+            lost += 1
+            continue
+        reached = place[0]
+        found.append(Span(*place, kind))
+    return Anchored(tuple(sorted(found)), lost)
+
+
+def _next_place(
+    text: str, mention: str, taken: Sequence[Span], reached: int
+) -> tuple[int, int] | None:
+    """The first place behind what is taken, else the first free one, else a nested one."""
+    nested: list[tuple[int, int]] = []
+    for places in (_places(text, mention), _within_words(text, mention)):
+        unused = [p for p in places if all(p != (s.start, s.end) for s in taken)]
+        free = [(a, b) for a, b in unused if all(b <= s.start or a >= s.end for s in taken)]
+        if free:
+            return next((p for p in free if p[0] >= reached), free[0])
+        nested += unused
+    return nested[0] if nested else None
+
+
+def _mentions(answer: str, names: Mapping[str, str]) -> list[tuple[str, str | None]] | None:
+    """(text, label) of each entry of the first list of objects; unknown types as None."""
     known = {_plain(name): label for label, name in names.items()}
     for value in _json(answer, "["):
         if isinstance(value, list) and all(isinstance(v, dict) for v in value):
-            wanted: dict[str, list[str]] = {}
-            for item in value:
-                kind = known.get(_plain(str(item.get("type", ""))))
-                mention = str(item.get("text", "")).strip()
-                if kind is not None and mention:
-                    wanted.setdefault(mention, []).append(kind)
-            return _placed(text, wanted)
+            return [
+                (str(v.get("text", "")).strip(), known.get(_plain(str(v.get("type", "")))))
+                for v in value
+            ]
     return None
 
 
@@ -68,6 +128,12 @@ def _places(text: str, mention: str) -> list[tuple[int, int]]:
     pattern = before + r"\s+".join(map(re.escape, mention.split())) + after
     exact = [m.span() for m in re.finditer(pattern, text)]
     return exact or [m.span() for m in re.finditer(pattern, text, re.IGNORECASE)]
+
+
+def _within_words(text: str, mention: str) -> list[tuple[int, int]]:
+    """Where a mention stands in any case, parts of words included: compounds are annotated so."""
+    pattern = r"\s+".join(map(re.escape, mention.split()))
+    return [m.span() for m in re.finditer(pattern, text, re.IGNORECASE)]
 
 
 def _json(answer: str, opening: str) -> Iterator[Any]:

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GenerationConfig
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    DynamicCache,
+    GenerationConfig,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from medsweep.errors import ModelError
 from medsweep.models import ModelFolder
@@ -23,14 +30,21 @@ _CUT = " … "
 class Decoder:
     """Loads a model and scores or writes answers to prompts."""
 
+    @classmethod
+    def around(cls, model: Any, tokenizer: Any) -> Decoder:
+        """The same with a model that is loaded already, with an adapter in it or without."""
+        decoder = cls.__new__(cls)
+        decoder._hold(model, tokenizer)
+        return decoder
+
     def __init__(self, folder: ModelFolder) -> None:
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         # Weights in bf16 themselves: under autocast every one of the many short passes over
         # label tokens would convert all of them again.
-        dtype = torch.bfloat16 if native_bf16(self._device) else torch.float32
+        dtype = torch.bfloat16 if native_bf16(device) else torch.float32
         try:
             with quiet_transformers():
-                self._tokenizer: Any = AutoTokenizer.from_pretrained(folder.path)
+                tokenizer: Any = AutoTokenizer.from_pretrained(folder.path)
                 # Loading in another precision changes torch's default for all threads meanwhile,
                 # those that train included; converting afterwards changes nothing but the model.
                 model: Any = AutoModelForCausalLM.from_pretrained(folder.path, dtype=torch.float32)
@@ -41,15 +55,17 @@ class Decoder:
                 where=folder.reference,
                 fix="use a causal language model",
             ) from None
-        if not self._tokenizer.is_fast:
+        if not tokenizer.is_fast:
             raise ModelError(
                 "its tokenizer gives no character offsets",
                 where=folder.reference,
                 fix="use a model with a fast tokenizer (tokenizer.json)",
             )
-        # Any by annotation: a narrowed type would know less than the model can do.
-        self._model: Any = model
-        self._model.to(self._device).eval().requires_grad_(False)
+        model.to(device).eval().requires_grad_(False)
+        self._hold(model, tokenizer)
+
+    def _hold(self, model: Any, tokenizer: Any) -> None:
+        self._model, self._tokenizer, self._device = model, tokenizer, model.device
         pad = self._tokenizer.pad_token_id
         self._pad = int(pad if pad is not None else self._tokenizer.eos_token_id or 0)
         self._special = [t for t in self._tokenizer.all_special_tokens if t]
@@ -68,6 +84,26 @@ class Decoder:
     def label(self, name: str) -> list[int]:
         """Token ids of an answer, as it follows a prompt."""
         return self._ids(name if self.chat else f" {name}")
+
+    def ending(self) -> int:
+        """The token that ends an answer: the template's end of turn, else end of text.
+
+        Raises:
+            ModelError: the tokenizer has neither.
+        """
+        if self.chat:
+            turn = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}]
+            text = str(self._tokenizer.apply_chat_template(turn, tokenize=False))
+            behind = self._ids(text.rpartition("!")[2].lstrip())
+            if behind and behind[0] in self._tokenizer.all_special_ids:
+                return behind[0]
+        if self._tokenizer.eos_token_id is None:
+            raise ModelError(
+                "its tokenizer has no token that ends a text",
+                where=type(self._tokenizer).__name__,
+                fix="use method: head, or another model",
+            )
+        return int(self._tokenizer.eos_token_id)
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
@@ -102,6 +138,33 @@ class Decoder:
         )
         return [(int(a), int(b)) for a, b in encoded["offset_mapping"]]
 
+    def overlapping(self, text: str, tokens: int, overlap: float) -> list[tuple[int, int]]:
+        """Stretches of at most ``tokens`` tokens that share about ``overlap`` of them.
+
+        In characters. They begin and end at white space, where there is some near; together they
+        are the whole text.
+        """
+        places = self._offsets(text)
+        shared = max(2, int(overlap * tokens))
+        found: list[tuple[int, int]] = []
+        start = 0
+        while start + tokens < len(places):
+            stop = start + tokens
+            # No stretch gives up more than half of what it shares, so that no gap can open.
+            middle = stop - shared // 2
+            space = text.rfind(" ", places[middle][0], places[stop - 1][1])
+            end = space if space > 0 else places[stop - 1][1]
+            found.append((places[start][0] if start else 0, end))
+            words = (i for i in range(stop - shared, middle) if _new_word(text, places[i]))
+            start = max(start + 1, next(words, stop - shared))
+        return [*found, (places[start][0] if start else 0, len(text))]
+
+    def blanked(self, text: str) -> str:
+        """As long as before, without the model's control tokens, which could end the turn."""
+        for token in self._special:
+            text = text.replace(token, " " * len(token))
+        return text
+
     def _disarmed(self, text: str) -> str:
         """Without the model's control tokens, which could end the user's turn."""
         for token in self._special:
@@ -121,6 +184,7 @@ class Decoder:
             return self.scores_plainly(prompts, answers)
         result = np.zeros((len(prompts), len(answers)))
         shared = _common(prompts)
+        lengths = np.array([len(a) for a in answers])
         head = DynamicCache()
         if shared:
             ids = torch.tensor([list(prompts[0][:shared])], device=self._device)
@@ -130,8 +194,17 @@ class Decoder:
             cache = copy.deepcopy(head)
             if shared:
                 cache.batch_repeat_interleave(len(batch))
-            result[batch] = self._batch([rests[i] for i in batch], answers, cache, shared)
+            result[batch] = self._batch([rests[i] for i in batch], answers, cache, shared) / lengths
         return result
+
+    @torch.inference_mode()
+    def totals(
+        self, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
+    ) -> NDArray[np.float64]:
+        """Log-probability of each whole answer after each prompt, all in one pass a label."""
+        if getattr(self._model, "_is_stateful", False):
+            return self.scores_plainly(prompts, answers) * [len(a) for a in answers]
+        return self._batch(prompts, answers, DynamicCache(), 0)
 
     def _batch(
         self,
@@ -170,7 +243,7 @@ class Decoder:
                 cache.crop(-len(rest))
                 chances = later.float().log_softmax(-1)
                 total = total + chances[:, steps - 1, torch.tensor(rest)].sum(1)
-            columns.append(total / len(answer))
+            columns.append(total)
         return torch.stack(columns, dim=1).double().cpu().numpy()
 
     @torch.inference_mode()
@@ -188,28 +261,49 @@ class Decoder:
                 result[row, column] = float(chances[steps, ids[0, len(prompt) :]].mean())
         return result
 
-    @torch.inference_mode()
     def write(self, prompts: Sequence[Sequence[int]], most: int) -> list[str]:
         """Greedy answers of at most ``most`` tokens."""
-        config = self._model.generation_config
-        settings = GenerationConfig(
-            do_sample=False,
-            max_new_tokens=most,
-            pad_token_id=self._pad,
-            eos_token_id=config.eos_token_id if config else self._tokenizer.eos_token_id,
-        )
         texts = [""] * len(prompts)
         for batch in _batches([len(p) for p in prompts]):
-            ids, mask = self._left([prompts[i] for i in batch])
-            with quiet_transformers():
-                found = self._model.generate(
-                    input_ids=ids, attention_mask=mask, generation_config=settings
-                )
-            written = self._tokenizer.batch_decode(
-                found[:, ids.shape[1] :], skip_special_tokens=True
-            )
+            written = self.write_together([prompts[i] for i in batch], [most] * len(batch))
             for i, text in zip(batch, written, strict=True):
                 texts[i] = text
+        return texts
+
+    @torch.inference_mode()
+    def write_together(
+        self, prompts: Sequence[Sequence[int]], limits: Sequence[int], ending: int | None = None
+    ) -> list[str]:
+        """Answers to one batch, each of at most its limit of tokens.
+
+        ``ending`` stops one, as the model's own end of text does.
+        """
+        config = self._model.generation_config
+        ends = config.eos_token_id if config else self._tokenizer.eos_token_id
+        ends = [ends] if isinstance(ends, int) else list(ends or [])
+        if ending is not None and ending not in ends:
+            ends.append(ending)
+        settings = GenerationConfig(
+            do_sample=False,
+            max_new_tokens=max(limits),
+            pad_token_id=self._pad,
+            eos_token_id=ends or None,
+            # Bases are loaded without a cache, because training has no use for one.
+            use_cache=True,
+        )
+        ids, mask = self._left(prompts)
+        with quiet_transformers():
+            found = self._model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                generation_config=settings,
+                stopping_criteria=StoppingCriteriaList([_Limits(ids.shape[1], limits)]),
+            )
+        written = found[:, ids.shape[1] :].tolist()
+        texts: list[str] = self._tokenizer.batch_decode(
+            [row[:most] for row, most in zip(written, limits, strict=True)],
+            skip_special_tokens=True,
+        )
         return texts
 
     def _left(self, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -220,6 +314,22 @@ class Decoder:
             ids[i, longest - len(row) :] = torch.tensor(list(row))
             mask[i, longest - len(row) :] = 1
         return ids.to(self._device), mask.to(self._device)
+
+
+class _Limits(StoppingCriteria):
+    """Each row has its own number of new tokens."""
+
+    def __init__(self, asked: int, limits: Sequence[int]) -> None:
+        self._asked, self._limits = asked, torch.tensor(list(limits))
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> Any:  # noqa: ARG002
+        written = input_ids.shape[1] - self._asked
+        return (self._limits <= written).to(input_ids.device)
+
+
+def _new_word(text: str, place: tuple[int, int]) -> bool:
+    start = place[0]
+    return text[start : start + 1].isspace() or start == 0 or text[start - 1].isspace()
 
 
 def _common(prompts: Sequence[Sequence[int]]) -> int:

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from medsweep.corpus import Document
-from medsweep.tasks._base import Task, TaskKind
+from medsweep.tasks._base import MethodName, Task, TaskKind
 from medsweep.tasks.classification import Classification
 from medsweep.tasks.ner import Ner
 
-__all__ = ["Classification", "Ner", "Task", "TaskKind", "head_labels", "labels_of", "make_task"]
+__all__ = [
+    "Classification",
+    "MethodName",
+    "Ner",
+    "Task",
+    "TaskKind",
+    "head_labels",
+    "labels_of",
+    "make_task",
+]
 
 
 def make_task(kind: TaskKind, labels: Sequence[str], metric: str) -> Task:

@@ -12,6 +12,8 @@ from medsweep.corpus import Document
 from medsweep.training._base import Prediction
 
 TaskKind = Literal["classification", "ner"]
+# How a model answers: by a head of its own, by the likeliest label, or in writing.
+MethodName = Literal["head", "likelihood", "generate"]
 
 
 class Task(Protocol):

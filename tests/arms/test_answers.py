@@ -1,6 +1,8 @@
+import json
+
 import pytest
 
-from medsweep.arms.answers import read_label, read_spans
+from medsweep.arms.answers import anchor_spans, read_label, read_spans
 from medsweep.arms.selection import choose
 from medsweep.corpus import Document, Span
 
@@ -50,6 +52,30 @@ def test_repeats_take_places_in_order() -> None:
 @pytest.mark.parametrize("answer", ["", "none", '{"text": "a"}', "[1]", '[{"text": "a", '])
 def test_no_list_is_no_answer(answer: str) -> None:
     assert _spans(answer, "a") is None
+
+
+def _anchored(text: str, *mentions: str) -> tuple[list[int], int] | None:
+    answer = json.dumps([{"text": m, "type": "drug"} for m in mentions])
+    found = anchor_spans(answer, text, {"D": "drug"})
+    return None if found is None else ([s.start for s in found.spans], found.lost)
+
+
+def test_each_entry_takes_one_place_in_order() -> None:
+    text = "Aspirin 5; low dose aspirin, heparin, aspirin"
+    assert _anchored(text, "aspirin") == ([20], 0)
+    assert _anchored(text, "aspirin", "aspirin") == ([20, 38], 0)
+    assert _anchored(text, "heparin", "aspirin") == ([29, 38], 0)
+    assert _anchored(text, "low  dose\naspirin", "aspirin") == ([11, 38], 0)
+    # No third one as written, so the one in another case; and no fifth in any.
+    assert _anchored(text, *["aspirin"] * 3) == ([0, 20, 38], 0)
+    assert _anchored(text, *["aspirin"] * 4) == ([0, 20, 38], 1)
+
+
+def test_parts_of_words_come_last_and_what_is_not_there_is_counted() -> None:
+    assert _anchored("Herzinsuffizienz, Herz", "Herz") == ([18], 0)
+    assert _anchored("Herzinsuffizienz", "herz", "Lunge", "") == ([0], 2)
+    assert anchor_spans("no list", "no list", {"D": "drug"}) is None
+    assert anchor_spans('[{"text": "a", "type": "q"}]', "a", {"D": "drug"}) is not None
 
 
 def test_empty_list_and_unknown_things_are_answers() -> None:
