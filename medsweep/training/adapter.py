@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, TaskType, get_peft_model
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from medsweep.models.load import Base
 from medsweep.models.quiet import quiet_peft
-from medsweep.tasks import Task, head_labels
+from medsweep.tasks import Task
 from medsweep.training._base import NOTE, Recipe
+from medsweep.training.methods import make_method
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -35,8 +36,8 @@ def lora_config(base: Base, task: Task, recipe: Recipe) -> LoraConfig:
         target_modules=list(base.targets.linears),
         layers_to_transform=base.targets.top(recipe.top_layers),
         layers_pattern=base.targets.pattern,
-        modules_to_save=list(base.heads),
-        task_type=TaskType.SEQ_CLS if task.kind == "classification" else TaskType.TOKEN_CLS,
+        modules_to_save=list(base.heads) or None,
+        task_type=make_method(base, task).peft_type,
         fan_in_fan_out=any(isinstance(m, Conv1D) for m in stack.modules()),
         base_model_name_or_path=_address(base),
     )
@@ -60,7 +61,7 @@ def fresh_adapter(base: Base, task: Task, recipe: Recipe) -> Any:
         for tensor in trainable(model).values():
             # AdamW's small updates would be rounded away in bf16.
             tensor.data = tensor.data.float()
-        _redraw_output(model, len(head_labels(task)))
+        _redraw_output(model, make_method(base, task).classes)
     return model.eval()
 
 
@@ -131,6 +132,7 @@ def save_adapter(
         "trial": {"recipe": recipe.to_dict()},
         "labels": list(task.labels),
         "task": task.kind,
+        "method": base.method,
         "metric": task.metric,
         "dev_score": dev_score,
     }

@@ -1,13 +1,12 @@
-"""Logits of windows, and the loss of a step."""
+"""Windows through a model with one adapter, and the loss of a step."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
@@ -15,11 +14,14 @@ from medsweep.models.load import Base
 from medsweep.training.batches import by_length
 from medsweep.training.encode import IGNORED, Window
 from medsweep.training.precision import autocast
-from medsweep.training.prefix import PrefixCache, entering_at, pad, stack_hidden
+from medsweep.training.prefix import PrefixCache, entering_at, stack_hidden
 
 # Tokens, padding included, that go through the model at once. On a CPU 512 already fill its
 # units and more only costs memory and padding; a GPU wants more rows than a step has.
 TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 16384}
+
+
+Reading = TypeVar("Reading")
 
 
 def token_budget(device: torch.device) -> int:
@@ -27,57 +29,60 @@ def token_budget(device: torch.device) -> int:
     return TOKENS_AT_ONCE.get(device.type, TOKENS_AT_ONCE["cuda"])
 
 
-def logits_of(
+@contextmanager
+def from_layer(
     model: Any, base: Base, windows: Sequence[Window], layer: int, cache: PrefixCache | None
-) -> Tensor:
-    """fp32 logits of one batch, (rows, classes) or (rows, longest, tags).
+) -> Iterator[None]:
+    """Within the body ``model`` starts at ``layer``, and what lies below comes from ``cache``.
 
     Args:
         model: the base with an adapter in its modules, named as the base is.
         base: what the model is made from.
-        windows: one batch.
-        layer: the lowest adapted layer; what lies below comes from ``cache``.
+        windows: what it is given in the body, one batch.
+        layer: the lowest adapted layer.
         cache: None computes all layers.
     """
-    inputs = pad(windows, base)
     if cache is None or layer == 0:
-        return model(**inputs).logits.float()  # type: ignore[no-any-return]
+        yield
+        return
     hidden = stack_hidden(cache.hidden(windows, layer), base.device)
     with entering_at(model, base.targets.stack, layer, hidden):
-        return model(**inputs).logits.float()  # type: ignore[no-any-return]
+        yield
 
 
 @torch.no_grad()
-def predict_windows(
+def read_windows(
     model: Any,
     base: Base,
     windows: Sequence[Window],
+    read: Callable[[Any, Sequence[Window]], Sequence[Reading]],
     *,
     layer: int = 0,
     cache: PrefixCache | None = None,
     exact: bool = False,
-) -> list[NDArray[np.float32]]:
-    """Logits of each window, in order, without padding.
+) -> list[Reading]:
+    """What ``read`` makes of the model and each batch of windows, in the windows' order.
 
     ``exact`` computes as plain PEFT does: the whole model, in the base's own precision. What
     is handed over is judged so; dev scores, which only choose, take the faster way.
     """
-    found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(windows)
-    half = next(base.model.parameters()).dtype != torch.float32
+    found: dict[int, Reading] = {}
+    half = next(base.model.parameters()).dtype in (torch.bfloat16, torch.float16)
     for batch in by_length(windows, token_budget(base.device)):
         rows = [windows[i] for i in batch]
-        with autocast(base.device, half if exact else None):
-            logits = logits_of(model, base, rows, layer, None if exact else cache)
-        for i, own in zip(batch, logits.cpu().numpy(), strict=True):
-            found[i] = own if own.ndim == 1 else own[: len(windows[i].ids)]
-    return found
+        with (
+            from_layer(model, base, rows, layer, None if exact else cache),
+            autocast(base.device, half if exact else None),
+        ):
+            found |= zip(batch, read(model, rows), strict=True)
+    return [found[i] for i in range(len(windows))]
 
 
 def batch_loss(logits: Tensor, windows: Sequence[Window], weights: Tensor, count: int) -> Tensor:
     """A batch's share of its step's loss: cross-entropy summed, over ``count`` of the step.
 
     Args:
-        logits: as :func:`logits_of` gives them.
+        logits: (windows, classes) or (windows, longest, tags).
         windows: the batch.
         weights: of the classes; a document counts as its class does.
         count: windows of the step, or its tagged tokens.

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from medsweep.models.load import Base
@@ -21,6 +20,7 @@ from medsweep.training.lora_layers import Adapter, Segment, adapted
 from medsweep.training.precision import autocast
 from medsweep.training.prefix import PrefixCache, entering_at, pad, stack_hidden
 
+Result = TypeVar("Result")
 _NOTHING = np.zeros(0, np.int32)
 
 
@@ -74,8 +74,14 @@ class PackedModel:
         self._base, self._cache = base, cache
         self.dtype = next(base.model.parameters()).dtype
 
-    def logits(self, rows: Sequence[Row], *, exact: bool = False) -> Tensor:
-        """(rows, classes) or (rows, longest, tags), of one batch, in fp32 or better.
+    def run(
+        self,
+        rows: Sequence[Row],
+        compute: Callable[[Any, Sequence[Window]], Result],
+        *,
+        exact: bool = False,
+    ) -> Result:
+        """What ``compute`` makes of the base and one batch of windows.
 
         ``exact`` computes as plain PEFT does, in the base's own precision.
         """
@@ -88,20 +94,22 @@ class PackedModel:
                 states = stack_hidden(hidden, base.device).to(self.dtype)
                 context.enter_context(entering_at(base.model, base.targets.stack, entry, states))
             context.enter_context(autocast(base.device, half if exact else None))
-            found: Tensor = base.model(**pad(windows, base)).logits
-        return found if found.dtype == torch.float64 else found.float()
+            return compute(base.model, windows)
 
     @torch.no_grad()
-    def predict(
-        self, rows: Sequence[Row], token_budget: int, *, exact: bool = False
-    ) -> list[NDArray[np.float32]]:
-        """Logits of each row, in order, without padding."""
-        found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(rows)
+    def read(
+        self,
+        rows: Sequence[Row],
+        token_budget: int,
+        read: Callable[[Any, Sequence[Window]], Sequence[Result]],
+        *,
+        exact: bool = False,
+    ) -> list[Result]:
+        """What ``read`` gives for each row, in order."""
+        found: dict[int, Result] = {}
         for batch in passes(rows, token_budget):
-            logits = self.logits([rows[i] for i in batch], exact=exact)
-            for i, own in zip(batch, logits.float().cpu().numpy(), strict=True):
-                found[i] = own if own.ndim == 1 else own[: len(rows[i].window.ids)]
-        return found
+            found |= zip(batch, self.run([rows[i] for i in batch], read, exact=exact), strict=True)
+        return [found[i] for i in range(len(rows))]
 
 
 def segments(rows: Sequence[Row]) -> list[Segment]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,13 +15,14 @@ from torch import Tensor
 
 from medsweep.corpus import Document
 from medsweep.models.load import Base
-from medsweep.tasks import Task, head_labels
+from medsweep.tasks import Task
 from medsweep.training._base import Evaluation, Prediction, Recipe, TrialError
 from medsweep.training.adapter import fresh_adapter, trainable
-from medsweep.training.encode import Encoder, Window
-from medsweep.training.forward import batch_loss, targets_in, token_budget
+from medsweep.training.encode import Window
+from medsweep.training.forward import token_budget
 from medsweep.training.lora_layers import Adapter, adapter_of
 from medsweep.training.meeting import Meeting
+from medsweep.training.methods import Found, make_method
 from medsweep.training.packed import PackedModel, Row, passes, segments
 from medsweep.training.prefix import PrefixCache
 from medsweep.training.slots import Slot, close_evaluation, open_slot, pack_state, unpack_state
@@ -41,10 +42,12 @@ class _Trial:
     stop: int = 0
     losses: list[float] = field(default_factory=list)
 
-    def rows(self, windows: Iterable[Window], *, noisy: bool = False) -> list[Row]:
-        mine = self.slot
+    def rows(
+        self, windows: Iterable[Window], *, noisy: bool = False, whole: bool = False
+    ) -> list[Row]:
+        entry = 0 if whole else self.slot.layer
         return [
-            Row(self.adapter, mine.layer, w, self._noise(i) if noisy else None)
+            Row(self.adapter, entry, w, self._noise(i) if noisy else None)
             for i, w in enumerate(windows)
         ]
 
@@ -73,7 +76,7 @@ class SharedEngine:
 
     def __init__(self, base: Base, task: Task, *, scratch: Path | None = None) -> None:
         self._base, self._task = base, task
-        self._encoder = Encoder(base.tokenizer, task, head_labels(task), base.longest)
+        self._method = make_method(base, task)
         self._model = PackedModel(base, PrefixCache(base, scratch))
         self._budget = token_budget(base.device)
         self._trials: dict[str, _Trial] = {}
@@ -94,7 +97,7 @@ class SharedEngine:
             for tensor in tensors.values():
                 # A base in double precision is adapted in it too.
                 tensor.data = tensor.data.to(torch.promote_types(tensor.dtype, self._model.dtype))
-            opened = open_slot(self._base, self._task, self._encoder, recipe, train, dev, tensors)
+            opened = open_slot(self._base, self._method, recipe, train, dev, tensors)
             if state is not None:
                 unpack_state(opened, state)
             self._trials[slot] = _Trial(opened, adapter_of(peft, recipe.dropout))
@@ -116,11 +119,13 @@ class SharedEngine:
         with self._meeting.between_steps():
             trial = self._trials[slot]
             mine = trial.slot
-            windows = self._encoder.encode(documents, mine.recipe.max_length)
+            windows = self._method.encode(documents, mine.recipe.max_length, to_learn=False)
             rows = [Row(trial.adapter, 0, w) for w in windows]
             with mine.at_its_best():
-                logits = self._model.predict(rows, self._budget, exact=True)
-            return self._encoder.decode(documents, windows, logits)
+                readings: list[Any] = self._model.read(
+                    rows, self._budget, self._method.read, exact=True
+                )
+            return self._method.decode(documents, windows, readings).predictions
 
     def save(self, slot: str, folder: Path) -> None:
         """Write the best adapter so far as a plain PEFT folder."""
@@ -173,17 +178,19 @@ class SharedEngine:
         """Each slot's loss; its gradients are left in its parameters."""
         rows = [r for n, t in trials.items() for r in t.rows(batches[n], noisy=True)]
         owners = {id(t.adapter): n for n, t in trials.items()}
-        counts = {n: targets_in(b) for n, b in batches.items()}
+        counts = {n: self._method.count(b) for n, b in batches.items()}
         losses = dict.fromkeys(trials, 0.0)
         for batch in passes(rows, self._budget):
             chosen = [rows[i] for i in batch]
-            logits = self._model.logits(chosen)
+            logits = self._model.run(chosen, self._method.logits)
+            if logits.dtype != torch.float64:
+                logits = logits.float()
             parts: dict[str, Tensor] = {}
             for segment in segments(chosen):
                 name = owners[id(segment.adapter)]
                 own = slice(segment.start, segment.stop)
                 windows = [r.window for r in chosen[own]]
-                parts[name] = batch_loss(
+                parts[name] = self._method.loss(
                     logits[own], windows, trials[name].slot.weights, counts[name]
                 )
             together = torch.stack(list(parts.values()))
@@ -199,10 +206,13 @@ class SharedEngine:
         began = time.perf_counter()
         windows = {n: t.slot.dev_windows for n, t in trials.items()}
         try:
-            rows = [r for n, t in trials.items() for r in t.rows(windows[n])]
-            logits = iter(self._model.predict(rows, self._budget))
-            predictions = {
-                n: self._encoder.decode(t.slot.dev, windows[n], [next(logits) for _ in windows[n]])
+            short = self._method.short_cuts
+            rows = [r for n, t in trials.items() for r in t.rows(windows[n], whole=not short)]
+            readings: Iterator[Any] = iter(
+                self._model.read(rows, self._budget, self._method.read, exact=not short)
+            )
+            found = {
+                n: self._method.decode(t.slot.dev, windows[n], [next(readings) for _ in windows[n]])
                 for n, t in trials.items()
             }
         except Exception as error:  # as in training
@@ -210,13 +220,13 @@ class SharedEngine:
                 return self._evaluate(trials)
             return _apart(self._evaluate, trials, error)
         _share_seconds(trials, windows, time.perf_counter() - began)
-        return {n: self._close(t, predictions[n]) for n, t in trials.items()}
+        return {n: self._close(t, found[n]) for n, t in trials.items()}
 
-    def _close(self, trial: _Trial, predictions: Sequence[Prediction]) -> Evaluation:
+    def _close(self, trial: _Trial, found: Found) -> Evaluation:
         if trial.losses:
             trial.slot.progress.train_loss = math.fsum(trial.losses) / len(trial.losses)
             trial.losses.clear()
-        return close_evaluation(trial.slot, self._task, predictions)
+        return close_evaluation(trial.slot, self._task, found)
 
     def _smaller(self, error: Exception) -> bool:
         """Whether memory ran out and smaller passes can still be tried."""

@@ -16,12 +16,13 @@ from torch import Tensor
 
 from medsweep.corpus import Document
 from medsweep.models.load import Base
-from medsweep.tasks import Task, head_labels
-from medsweep.training._base import Evaluation, Prediction, Recipe, TrialError
+from medsweep.tasks import Task
+from medsweep.training._base import Evaluation, Recipe, TrialError
 from medsweep.training.adapter import load_tensors, save_adapter
 from medsweep.training.batches import step_batch
-from medsweep.training.encode import Encoder, Window
+from medsweep.training.encode import Window
 from medsweep.training.forward import class_weights
+from medsweep.training.methods import Found, Method
 from medsweep.training.optim import make_optimizer, set_rate, share_of_rate, total_steps
 
 
@@ -109,8 +110,7 @@ class Slot:
 
 def open_slot(
     base: Base,
-    task: Task,
-    encoder: Encoder,
+    method: Method[Any],
     recipe: Recipe,
     train: Sequence[Document],
     dev: Sequence[Document],
@@ -121,15 +121,16 @@ def open_slot(
     Raises:
         TrialError: there is nothing to train on.
     """
-    windows = [w for w in encoder.encode(train, recipe.max_length) if w.target is not None]
+    learnt = method.encode(train, recipe.max_length, to_learn=True)
+    windows = [w for w in learnt if w.target is not None]
     if not windows:
         raise TrialError("no training document has a label of the task")
-    weights = class_weights(windows, len(head_labels(task)), recipe.class_weights)
+    weights = class_weights(windows, method.classes, recipe.class_weights)
     return Slot(
         recipe,
         windows,
         tuple(dev),
-        encoder.encode(dev, recipe.max_length),
+        method.encode(dev, recipe.max_length, to_learn=False),
         base.targets.top(recipe.top_layers)[0],
         weights.to(base.device),
         total_steps(recipe, len(windows)),
@@ -138,9 +139,11 @@ def open_slot(
     )
 
 
-def close_evaluation(slot: Slot, task: Task, predictions: Sequence[Prediction]) -> Evaluation:
+def close_evaluation(slot: Slot, task: Task, found: Found) -> Evaluation:
     """Score dev, keep the adapter if it is the best so far, and give that point."""
-    metrics = task.score([task.gold(d) for d in slot.dev], [task.value(p) for p in predictions])
+    values = [task.value(p) for p in found.predictions]
+    scores = task.score([task.gold(d) for d in slot.dev], values)
+    metrics = {**found.metrics, **scores}
     progress, score = slot.progress, float(metrics[task.metric])
     progress.iteration += 1
     best = progress.best_score is None or score >= progress.best_score

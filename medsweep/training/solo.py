@@ -13,18 +13,13 @@ from torch import nn
 
 from medsweep.corpus import Document
 from medsweep.models.load import Base
-from medsweep.tasks import Task, head_labels
+from medsweep.tasks import Task
 from medsweep.training._base import Evaluation, Prediction, Recipe, TrialError
 from medsweep.training.adapter import fresh_adapter, seeded, trainable
 from medsweep.training.batches import by_length
-from medsweep.training.encode import Encoder
-from medsweep.training.forward import (
-    batch_loss,
-    logits_of,
-    predict_windows,
-    targets_in,
-    token_budget,
-)
+from medsweep.training.encode import Window
+from medsweep.training.forward import from_layer, read_windows, token_budget
+from medsweep.training.methods import Found, make_method
 from medsweep.training.precision import autocast
 from medsweep.training.prefix import PrefixCache
 from medsweep.training.slots import Slot, close_evaluation, open_slot, pack_state, unpack_state
@@ -53,7 +48,7 @@ class SoloEngine:
 
     def __init__(self, base: Base, task: Task, *, scratch: Path | None = None) -> None:
         self._base, self._task = base, task
-        self._encoder = Encoder(base.tokenizer, task, head_labels(task), base.longest)
+        self._method = make_method(base, task)
         self._cache = PrefixCache(base, scratch)
         self._trials: dict[str, _Trial] = {}
 
@@ -67,9 +62,7 @@ class SoloEngine:
     ) -> None:
         """Open a slot, fresh or from what :meth:`state` gave."""
         peft = fresh_adapter(self._base, self._task, recipe)
-        opened = open_slot(
-            self._base, self._task, self._encoder, recipe, train, dev, trainable(peft)
-        )
+        opened = open_slot(self._base, self._method, recipe, train, dev, trainable(peft))
         if state is not None:
             unpack_state(opened, state)
         dropouts = [
@@ -83,30 +76,51 @@ class SoloEngine:
         mine, began = trial.slot, time.perf_counter()
         stop = mine.next_stop()
         if mine.layer:
-            self._cache.warm([*mine.windows, *mine.dev_windows], mine.layer)
+            dev = mine.dev_windows if self._method.short_cuts else []
+            self._cache.warm([*mine.windows, *dev], mine.layer)
         losses = [self._step(trial) for _ in range(stop - mine.progress.step)]
         if losses:
             mine.progress.train_loss = math.fsum(losses) / len(losses)
-        logits = predict_windows(
-            trial.model, self._base, mine.dev_windows, layer=mine.layer, cache=self._cache
-        )
-        predictions = self._encoder.decode(mine.dev, mine.dev_windows, logits)
+        exact = not self._method.short_cuts
+        found = self._read(trial, mine.dev, mine.dev_windows, exact=exact)
         mine.progress.seconds += time.perf_counter() - began
-        return close_evaluation(mine, self._task, predictions)
+        return close_evaluation(mine, self._task, found)
+
+    def _read(
+        self,
+        trial: _Trial,
+        documents: Sequence[Document],
+        windows: Sequence[Window],
+        *,
+        exact: bool,
+    ) -> Found:
+        readings: list[Any] = read_windows(
+            trial.model,
+            self._base,
+            windows,
+            self._method.read,
+            layer=trial.slot.layer,
+            cache=self._cache,
+            exact=exact,
+        )
+        return self._method.decode(documents, windows, readings)
 
     def _step(self, trial: _Trial) -> float:
         """One optimiser step; gives its loss, the mean over the step's windows or tokens."""
         mine = trial.slot
         windows = mine.next_batch()
-        count, loss = targets_in(windows), 0.0
+        count, loss = self._method.count(windows), 0.0
         for dropout in trial.dropouts:
             dropout.train()
         with seeded(self._base.device, mine.recipe.seed, mine.progress.step):
             for batch in by_length(windows, token_budget(self._base.device)):
                 rows = [windows[i] for i in batch]
-                with autocast(self._base.device):
-                    logits = logits_of(trial.model, self._base, rows, mine.layer, self._cache)
-                part = batch_loss(logits, rows, mine.weights, count)
+                with (
+                    from_layer(trial.model, self._base, rows, mine.layer, self._cache),
+                    autocast(self._base.device),
+                ):
+                    logits = self._method.logits(trial.model, rows).float()
+                part = self._method.loss(logits, rows, mine.weights, count)
                 part.backward()  # type: ignore[no-untyped-call]
                 loss += part.item()
         for dropout in trial.dropouts:
@@ -124,10 +138,9 @@ class SoloEngine:
         """Predict with the best adapter so far, in the order of ``documents``."""
         trial = self._trials[slot]
         mine = trial.slot
-        windows = self._encoder.encode(documents, mine.recipe.max_length)
+        windows = self._method.encode(documents, mine.recipe.max_length, to_learn=False)
         with mine.at_its_best():
-            logits = predict_windows(trial.model, self._base, windows, exact=True)
-        return self._encoder.decode(documents, windows, logits)
+            return self._read(trial, documents, windows, exact=True).predictions
 
     def save(self, slot: str, folder: Path) -> None:
         """Write the best adapter so far as a plain PEFT folder."""

@@ -15,8 +15,6 @@ from medsweep.tasks import Task, make_task
 from tests.conftest import FILLER, WORDS, make_documents
 
 KINDS = ("bert", "distilbert", "gpt2", "llama", "modernbert", "gemma3")
-# These models have no token classification head in transformers, or are slow to say more.
-TAGGERS = ("bert", "distilbert", "gpt2", "llama", "modernbert")
 CLASSES = make_task("classification", tuple(WORDS), "macro_f1")
 ENTITIES = make_task("ner", ("drug", "dose"), "span_f1")
 DRUGS, DOSES = ("aspirin", "heparin", "ramipril"), ("10 mg", "2 g", "75 mg")

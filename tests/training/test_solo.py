@@ -11,17 +11,17 @@ from safetensors.torch import load
 from medsweep.corpus import Document
 from medsweep.models.load import Base
 from medsweep.models.quiet import quiet_peft
+from medsweep.models.token_head import token_classifier
 from medsweep.tasks import Task, head_labels
 from medsweep.training._base import Recipe, TrialError
 from medsweep.training.adapter import fresh_adapter, share_tensors
 from medsweep.training.encode import Encoder
-from medsweep.training.forward import predict_windows
+from medsweep.training.forward import read_windows
 from medsweep.training.solo import SoloEngine
 from tests.training.conftest import (
     CLASSES,
     ENTITIES,
     KINDS,
-    TAGGERS,
     BaseOf,
     annotated,
     classified,
@@ -54,12 +54,12 @@ def opened(base: Base, task: Task = CLASSES, recipe: Recipe = RECIPE) -> SoloEng
 
 def plain_peft(base: Base, task: Task, folder: Path) -> Any:
     from peft import PeftModel
-    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+    from transformers import AutoModelForSequenceClassification
 
     auto = (
         AutoModelForSequenceClassification
         if task.kind == "classification"
-        else AutoModelForTokenClassification
+        else token_classifier(base.model.config)
     )
     bare = auto.from_pretrained(
         base.folder.path,
@@ -152,7 +152,7 @@ def test_the_seed_decides(base_of: BaseOf) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "task"),
-    [*((k, CLASSES) for k in KINDS), *((k, ENTITIES) for k in TAGGERS)],
+    [*((k, CLASSES) for k in KINDS), *((k, ENTITIES) for k in KINDS)],
     ids=lambda v: v if isinstance(v, str) else v.kind,
 )
 def test_a_saved_adapter_gives_the_same_logits_in_plain_peft(
@@ -172,7 +172,8 @@ def test_a_saved_adapter_gives_the_same_logits_in_plain_peft(
         for window in windows:
             ids = torch.tensor([window.ids])
             plain.append(model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0])
-    mine = predict_windows(model.get_base_model(), base, windows, exact=True)
+    read = engine._method.read
+    mine = read_windows(model.get_base_model(), base, windows, read, exact=True)
     for one, padded in zip(plain, mine, strict=True):
         # One by one against padded batches: only the order of fp32 sums differs.
         np.testing.assert_allclose(padded, one.numpy(), atol=2e-5)
@@ -187,9 +188,10 @@ def test_a_cached_prefix_changes_nothing_but_rounding(kind: str, top: int, base_
     engine.advance("a")
     trial = engine._trials["a"]
     windows = trial.slot.dev_windows
-    whole = predict_windows(trial.model, base, windows)
-    cached = predict_windows(
-        trial.model, base, windows, layer=trial.slot.layer, cache=engine._cache
+    read = engine._method.read
+    whole = read_windows(trial.model, base, windows, read)
+    cached = read_windows(
+        trial.model, base, windows, read, layer=trial.slot.layer, cache=engine._cache
     )
     assert trial.slot.layer == 3 - top
     # bf16 has 8 bits: the same sums in batches of other shapes, over three layers, agree to

@@ -1,0 +1,222 @@
+"""What both methods that put a question share: prompts, answers behind them, and their loss."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - its usual name
+
+from medsweep.arms.decoder import Decoder
+from medsweep.arms.prompts import Prompts
+from medsweep.corpus import Document, Span
+from medsweep.models.load import Base
+from medsweep.tasks import Task
+from medsweep.training._base import TrialError
+from medsweep.training.encode import IGNORED, OVERLAP, Window
+from medsweep.training.prefix import pad
+
+_NOTHING = np.zeros(0, np.int32)
+# A stretch of text shorter than this says nothing.
+_LEAST_TEXT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Window):
+    """A question about a stretch of a document, and the answer behind it where it is taught.
+
+    ``ids`` are the prompt's tokens and the answer's but for the last: nothing comes behind it.
+
+    Attributes:
+        answer: tokens of the answer, with the one that ends it; empty where it is asked for.
+        begin: where the stretch begins in the document, in characters.
+        text: the stretch.
+        own: (from, to) in the document's characters: the part that no other window of it judges.
+    """
+
+    answer: tuple[int, ...] = field(default=(), repr=False)
+    begin: int = 0
+    text: str = field(default="", repr=False)
+    own: tuple[float, float] = (0, 0)
+
+
+class Asking(ABC):
+    """Prompts of the zero-shot arm, with answers to learn and room to write them.
+
+    Args:
+        base: loaded as a language model.
+        task: what is asked.
+        as_json: whether answers are JSON.
+    """
+
+    peft_type: Literal["CAUSAL_LM"] = "CAUSAL_LM"
+    short_cuts = False
+
+    def __init__(self, base: Base, task: Task, *, as_json: bool) -> None:
+        self._base, self._task = base, task
+        self.classes = len(task.labels) if task.kind == "classification" else 0
+        self.prompts = Prompts.of(task, names={}, instruction=None, as_json=as_json)
+        self._speaker = Decoder.around(base.model, base.tokenizer)
+        self.ending = self._speaker.ending()
+        self.overhead = len(self.prompt(""))
+        self._index = {label: i for i, label in enumerate(task.labels)}
+
+    def prompt(self, text: str) -> list[int]:
+        """Token ids of the question about ``text``."""
+        messages = self.prompts.messages(self._speaker.blanked(text))
+        return self._speaker.prompt(messages, self.prompts.plain(messages))
+
+    def answer(self, document: Document) -> tuple[int, ...]:
+        """Token ids of the right answer to the question about ``document``, end included.
+
+        The end makes answers comparable: without it, one that begins another is always likelier.
+        """
+        return (*self._speaker.label(self.prompts.answer(document, document.text)), self.ending)
+
+    @abstractmethod
+    def limit(self, asked: int) -> int:
+        """Tokens that an answer may take behind a question of ``asked`` tokens; never falling."""
+
+    @abstractmethod
+    def text_within(self, free: int) -> int:
+        """Tokens of text that, with the answer, fit into ``free``."""
+
+    def encode(
+        self, documents: Sequence[Document], max_length: int, *, to_learn: bool
+    ) -> list[Window]:
+        """A question about each stretch of each document.
+
+        Raises:
+            TrialError: the model has no room for a document beside what is asked.
+        """
+        left = self.text_within(self._base.longest - self.overhead)
+        # Tokens merge and split at the seams of a prompt.
+        length = min(max_length, left - left // 16 - 2)
+        if length < _LEAST_TEXT:
+            raise TrialError(
+                f"the question and its answer leave no room in the model's {self._base.longest} "
+                "tokens; use method: head, or another model"
+            )
+        windows: list[Window] = []
+        for number, document in enumerate(documents):
+            windows += self._windows(number, document, length, to_learn)
+        return windows
+
+    def _windows(
+        self, number: int, document: Document, length: int, to_learn: bool
+    ) -> Iterator[Window]:
+        stretches = self._speaker.overlapping(document.text, length, OVERLAP)
+        for stretch, own in zip(stretches, _owned(stretches), strict=True):
+            part = cut(document, *stretch)
+            prompt, target = self.prompt(part.text), self._target(document) if to_learn else None
+            answer = () if target is None else self._fitting(part, len(prompt))
+            ids = (*prompt, *answer[:-1])
+            yield Asked(
+                number,
+                ids,
+                _NOTHING,
+                _NOTHING,
+                target,
+                hashlib.sha256(np.asarray(ids, dtype=np.int64).tobytes()).digest(),
+                answer,
+                stretch[0],
+                part.text,
+                own,
+            )
+
+    def _target(self, document: Document) -> int | tuple[int, ...] | None:
+        """The class, for its weight in the loss; nothing to weigh for mentions."""
+        if self._task.kind == "classification":
+            return None if document.label is None else self._index.get(document.label)
+        return None if document.spans is None else ()
+
+    def _fitting(self, part: Document, taken: int) -> tuple[int, ...]:
+        """The answer; the last mentions are left out where it could never be written whole."""
+        answer = self.answer(part)
+        while part.spans and len(answer) > self.limit(taken):
+            part = replace(part, spans=part.spans[:-1])
+            answer = self.answer(part)
+        return answer
+
+    def logits(self, model: Any, windows: Sequence[Window]) -> Tensor:
+        """(windows, longest answer, vocabulary), each answer's own first; computed nowhere else."""
+        with only_answers(model, [(len(w.ids), len(_asked(w).answer)) for w in windows]):
+            found: Tensor = model(**pad(windows, self._base)).logits
+        return found
+
+    def loss(
+        self, logits: Tensor, windows: Sequence[Window], weights: Tensor, count: int
+    ) -> Tensor:
+        """Of each window the mean over its answer's tokens, weighed by class; over ``count``."""
+        target = torch.full(logits.shape[:2], IGNORED)
+        for row, window in enumerate(windows):
+            target[row, : len(_asked(window).answer)] = torch.tensor(_asked(window).answer)
+        target = target.to(logits.device)
+        each = F.cross_entropy(
+            logits.flatten(0, 1), target.flatten(), ignore_index=IGNORED, reduction="none"
+        ).view(target.shape)
+        means = each.sum(1) / (target != IGNORED).sum(1)
+        if self.classes:
+            classes = torch.tensor([w.target for w in windows], device=weights.device)
+            means = means * weights[classes]
+        return means.sum() / count
+
+    def count(self, windows: Sequence[Window]) -> int:
+        """Windows."""
+        return max(1, len(windows))
+
+
+def _asked(window: Window) -> Asked:
+    assert isinstance(window, Asked)
+    return window
+
+
+def cut(document: Document, begin: int, end: int) -> Document:
+    """A stretch of a document as one of its own, with the mentions that are whole in it."""
+    spans = None
+    if document.spans is not None:
+        inside = (s for s in sorted(document.spans) if begin <= s.start and s.end <= end)
+        spans = tuple(Span(s.start - begin, s.end - begin, s.type) for s in inside)
+    return replace(document, text=document.text[begin:end], spans=spans)
+
+
+def _owned(stretches: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
+    """The part of each stretch that it judges: to the middle of what it shares with the next."""
+    middles = [(later[0] + one[1]) / 2 for one, later in pairwise(stretches)]
+    return list(pairwise([-1.0, *middles, float("inf")]))
+
+
+@contextmanager
+def only_answers(model: Any, lengths: Sequence[tuple[int, int]]) -> Iterator[None]:
+    """Within the body, ``model`` gives logits of the tokens that answers are predicted from.
+
+    The hidden states are chosen on their way into the language-model head, so that whatever an
+    architecture does to logits behind it is still done.
+
+    Args:
+        model: a language model.
+        lengths: of each row: (tokens, answer tokens), the answer at the end.
+    """
+    longest = max(answer for _, answer in lengths)
+    # Rows with shorter answers repeat their last place; the loss ignores it.
+    places = torch.tensor(
+        [[min(n - a + i, n - 1) for i in range(longest)] for n, a in lengths], dtype=torch.long
+    )
+
+    def choose(_head: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        rows = torch.arange(len(lengths), device=args[0].device)[:, None]
+        return (args[0][rows, places.to(args[0].device)], *args[1:])
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(choose)
+    try:
+        yield
+    finally:
+        hook.remove()

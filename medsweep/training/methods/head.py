@@ -1,0 +1,77 @@
+"""A classification head: over the document, or over each token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from medsweep.corpus import Document
+from medsweep.models.load import Base
+from medsweep.tasks import Task, head_labels
+from medsweep.training.encode import Encoder, Window
+from medsweep.training.forward import batch_loss, targets_in
+from medsweep.training.methods._base import Found
+from medsweep.training.prefix import pad
+
+Logits = NDArray[np.float32]
+
+
+class Head:
+    """One class a window, or one IOB2 tag a token, by a linear layer trained with the adapter."""
+
+    short_cuts = True
+
+    def __init__(self, base: Base, task: Task) -> None:
+        self._base = base
+        labels = head_labels(task)
+        self.classes = len(labels)
+        self.peft_type: Literal["SEQ_CLS", "TOKEN_CLS"] = (
+            "SEQ_CLS" if task.kind == "classification" else "TOKEN_CLS"
+        )
+        self._encoder = Encoder(base.tokenizer, task, labels, base.longest)
+
+    def encode(
+        self,
+        documents: Sequence[Document],
+        max_length: int,
+        *,
+        to_learn: bool,  # noqa: ARG002 - what is learnt is no part of what is read
+    ) -> list[Window]:
+        """Windows with the class or the tags as target, where the document has them."""
+        return self._encoder.encode(documents, max_length)
+
+    def logits(self, model: Any, windows: Sequence[Window]) -> Tensor:
+        """(windows, classes), or (windows, longest, tags)."""
+        found: Tensor = model(**pad(windows, self._base)).logits
+        return found
+
+    def loss(
+        self, logits: Tensor, windows: Sequence[Window], weights: Tensor, count: int
+    ) -> Tensor:
+        """Cross-entropy over windows or tagged tokens."""
+        return batch_loss(logits, windows, weights, count)
+
+    def count(self, windows: Sequence[Window]) -> int:
+        """Windows, or tagged tokens."""
+        return targets_in(windows)
+
+    def read(self, model: Any, windows: Sequence[Window]) -> list[Logits]:
+        """Logits of each window, without padding."""
+        found = self.logits(model, windows).float().cpu().numpy()
+        return [
+            own if own.ndim == 1 else own[: len(window.ids)]
+            for window, own in zip(windows, found, strict=True)
+        ]
+
+    def decode(
+        self,
+        documents: Sequence[Document],
+        windows: Sequence[Window],
+        readings: Sequence[Logits],
+    ) -> Found:
+        """The likeliest class over a document's windows; or mentions from tags."""
+        return Found(self._encoder.decode(documents, windows, readings))
