@@ -16,9 +16,11 @@ from pydantic import (
 )
 
 from medsweep.stats.metrics import METRICS
-from medsweep.tasks import TaskKind
+from medsweep.tasks import MethodName, TaskKind
 
 NEEDS_MODEL = ("probe", "zero_shot", "few_shot", "finetuned")
+
+NO_LIKELIHOOD = "spans have no likelihood to compare; use method head or generate"
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[StrictInt, Field(ge=1)]
@@ -29,10 +31,15 @@ class _Section(BaseModel):
 
 
 class Task(_Section):
-    """What is asked of a document, and the metric that the verdict is given for."""
+    """What is asked of a document, and the metric that the verdict is given for.
+
+    ``method`` is how tuned models answer: by a ``head`` of their own, by the ``likelihood`` of
+    the labels' words, or in writing (``generate``), for which decoders alone will do.
+    """
 
     kind: TaskKind
     metric: str = ""
+    method: MethodName = "head"
 
     @model_validator(mode="before")
     @classmethod
@@ -48,6 +55,8 @@ class Task(_Section):
             raise ValueError(
                 f"metric {self.metric!r} is not one of {self.kind}; use {' or '.join(known)}"
             )
+        if self.kind == "ner" and self.method == "likelihood":
+            raise ValueError(NO_LIKELIHOOD)
         return self
 
 
@@ -179,12 +188,13 @@ class Model(_Section):
     """A base model. A plain string is its id: hub id, folder, .gguf file or package:NAME/PATH.
 
     ``search`` overrides parts of the sweep's: three top layers are half of one model and a tenth
-    of another.
+    of another. ``method`` overrides the task's for this model.
     """
 
     id: Annotated[str, Field(min_length=1)]
     trust_remote_code: StrictBool = False
     search: SearchPart | None = None
+    method: MethodName | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -323,6 +333,22 @@ class Sweep(_Section):
         """The space of one model: the sweep's, with what the model has of its own."""
         own = model.search.model_dump(exclude_none=True) if model.search else {}
         return Search.model_validate({**self.search.model_dump(), **own})
+
+    @model_validator(mode="after")
+    def _methods_fit(self) -> Self:
+        reference = self.reference.model if self.reference.arm == "finetuned" else None
+        named = [*self.models, *([reference] if reference else [])]
+        if self.task.kind == "ner" and any(m.method == "likelihood" for m in named):
+            raise ValueError(NO_LIKELIHOOD)
+        twice = [m for m in self.models if reference and m.id == reference.id]
+        for model in twice:
+            if reference and self.method_of(model) != self.method_of(reference):
+                raise ValueError(f"{model.id} is named with two methods; give it one")
+        return self
+
+    def method_of(self, model: Model) -> MethodName:
+        """How a tuned model answers: as it says, else as the task says."""
+        return model.method or self.task.method
 
     @field_validator("models", mode="after")
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from medsweep.arms.prompts import Prompts
 from medsweep.export.note import Note
 from medsweep.sweep.items import Item
 
@@ -26,20 +27,52 @@ def model_card(item: Item, note: Note, verdict: Mapping[str, Any], documents: in
         ),
         {},
     )
-    kind = "text" if note.task.kind == "classification" else "token"
     parts = [
         f"---\nlibrary_name: peft\nbase_model: {note.base}\n"
-        f"pipeline_tag: {kind}-classification\ntags: [lora, medsweep]\n---",
+        f"pipeline_tag: {_pipeline(note)}\ntags: [lora, medsweep]\n---",
         f"# {verdict.get('name', 'sweep')}: {item.name}",
         f"A LoRA adapter of `{note.base}` for {_task(note)}.",
         _section("Scores", _scores(cell, item, note, verdict, documents)),
         _section("Data", _data(cell, item, verdict, documents)),
         _section("Recipe", [f"{k}: {v}" for k, v in note.recipe.to_dict().items()]),
+        *([] if note.method == "head" else [_how_to_ask(note)]),
         _section("Intended use", _use(note)),
         _section("Limits", _limits(verdict)),
         _section("Provenance", _provenance(verdict)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _pipeline(note: Note) -> str:
+    if note.method != "head":
+        return "text-generation"
+    return f"{'text' if note.task.kind == 'classification' else 'token'}-classification"
+
+
+def _how_to_ask(note: Note) -> str:
+    """The prompt that it was taught with, and the few lines that ask."""
+    prompts = Prompts.of(note.task, names={}, instruction=None, as_json=note.method == "generate")
+    messages = prompts.messages("{document}")
+    answer = (
+        "The answer is JSON."
+        if note.method == "generate"
+        else "The label is the one whose words, and the end of the turn behind them, are likeliest."
+    )
+    return "\n\n".join(
+        [
+            "## How to ask",
+            "With the base's chat template, where its tokenizer has one, this is the user's turn:",
+            f"````text\n{messages[0]['content']}\n````",
+            "Without a template, the whole text:",
+            f"````text\n{prompts.plain(messages)}\n````",
+            f"{answer} Decode greedily (temperature 0).",
+            "````python\n"
+            "from peft import PeftModel\n"
+            "from transformers import AutoModelForCausalLM\n\n"
+            f'base = AutoModelForCausalLM.from_pretrained("{note.base}")\n'
+            'model = PeftModel.from_pretrained(base, "ADAPTER")\n````',
+        ]
+    )
 
 
 def _section(title: str, lines: list[str]) -> str:
@@ -116,6 +149,14 @@ def _use(note: Note) -> list[str]:
         f"`medsweep predict ADAPTER NOTES`, or `PeftModel.from_pretrained(base, ADAPTER)` on "
         f"`{note.base}`; up to {note.recipe.max_length} tokens at once, longer documents in "
         "overlapping windows",
+        *(
+            [
+                "where transformers has no token-classification class for the base, `base` is of "
+                "the class that `medsweep.models.token_head.token_classifier(config)` gives"
+            ]
+            if note.method == "head" and note.task.kind == "ner"
+            else []
+        ),
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from medsweep.corpus import Document
 from medsweep.errors import ConfigError
-from medsweep.tasks import Task, head_labels, make_task
+from medsweep.tasks import MethodName, Task, make_task
 from medsweep.training._base import NOTE, Prediction, Recipe
 
 
@@ -24,6 +24,7 @@ class Note:
         recipe: how.
         dev_score: its best on dev; None where it was not recorded.
         trial: the sweep's item: model, size, fold, draw; empty outside of a sweep.
+        method: how it answers.
     """
 
     base: str
@@ -31,6 +32,7 @@ class Note:
     recipe: Recipe
     dev_score: float | None
     trial: dict[str, Any]
+    method: MethodName = "head"
 
 
 def read_note(adapter: Path) -> Note:
@@ -47,6 +49,7 @@ def read_note(adapter: Path) -> Note:
             recipe=Recipe.from_dict(values["trial"]["recipe"]),
             dev_score=values.get("dev_score"),
             trial=values["trial"],
+            method=values.get("method", "head"),
         )
     except (OSError, ValueError, KeyError, TypeError):
         raise ConfigError(
@@ -81,13 +84,20 @@ def predict_plainly(
     from medsweep.models import resolve
     from medsweep.models.load import load_base
     from medsweep.models.quiet import quiet_peft
-    from medsweep.training.encode import Encoder
-    from medsweep.training.forward import predict_windows
+    from medsweep.training.forward import read_windows
+    from medsweep.training.methods import make_method
 
-    loaded = load_base(resolve(base or note.base), note.task, trust_remote_code=trust_remote_code)
+    loaded = load_base(
+        resolve(base or note.base),
+        note.task,
+        method=note.method,
+        trust_remote_code=trust_remote_code,
+    )
     with quiet_peft():
         model = PeftModel.from_pretrained(loaded.model, str(adapter)).eval()
-    encoder = Encoder(loaded.tokenizer, note.task, head_labels(note.task), loaded.longest)
-    windows = encoder.encode(documents, note.recipe.max_length)
-    logits = predict_windows(model.get_base_model(), loaded, windows, exact=True)
-    return encoder.decode(documents, windows, logits)
+    method = make_method(loaded, note.task)
+    windows = method.encode(documents, note.recipe.max_length, to_learn=False)
+    readings: list[Any] = read_windows(
+        model.get_base_model(), loaded, windows, method.read, exact=True
+    )
+    return method.decode(documents, windows, readings).predictions

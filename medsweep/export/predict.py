@@ -8,6 +8,7 @@ from typing import Any
 
 from medsweep import corpus
 from medsweep.export.note import predict_plainly, read_note
+from medsweep.tasks import TaskKind
 from medsweep.training._base import Prediction
 
 
@@ -24,7 +25,8 @@ def predict_documents(
 
     Returns:
         One mapping a document, in order and without text: ``id, label, scores`` for
-        classification, ``id, entities`` with ``start, end, type`` for NER.
+        classification, ``id, entities`` with ``start, end, type`` for NER. A label or entities
+        are null where what the model wrote is no answer.
 
     Raises:
         ConfigError, DataError, ModelError: adapter, documents or base cannot be read.
@@ -32,12 +34,15 @@ def predict_documents(
     note = read_note(adapter)
     read = corpus.read_documents(documents, kind=note.task.kind, format=format, unlabelled=True)
     bare = [replace(d, label=None, spans=None) for d in read]
-    return [_row(p) for p in predict_plainly(adapter, note, bare, base=base)]
+    found = predict_plainly(adapter, note, bare, base=base)
+    return [_row(p, note.task.kind) for p in found]
 
 
-def _row(prediction: Prediction) -> dict[str, Any]:
-    if prediction.spans is None:
+def _row(prediction: Prediction, kind: TaskKind) -> dict[str, Any]:
+    if kind == "classification":
         scores = {label: round(score, 6) for label, score in prediction.scores.items()}
         return {"id": prediction.doc_id, "label": prediction.label, "scores": scores}
+    if prediction.spans is None:
+        return {"id": prediction.doc_id, "entities": None}
     entities = [{"start": s.start, "end": s.end, "type": s.type} for s in prediction.spans]
     return {"id": prediction.doc_id, "entities": entities}

@@ -154,6 +154,7 @@ class Host:
                 base = load_base(
                     self._folder(model),
                     self._task(),
+                    method=self._work.methods.get(model, "head"),
                     trust_remote_code=self._work.models[model].trust_remote_code,
                 )
                 self._engines[model] = make_engine(

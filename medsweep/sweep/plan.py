@@ -16,7 +16,7 @@ from medsweep.corpus import Document
 from medsweep.errors import ConfigError, DataError
 from medsweep.models import ModelFolder, resolve
 from medsweep.sweep.items import Cell
-from medsweep.tasks import labels_of, make_task
+from medsweep.tasks import MethodName, labels_of, make_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Workload:
     draws: int
     engine: Literal["shared", "solo"]
     seed: int
+    methods: Mapping[str, MethodName] = field(default_factory=dict)
 
     def train(self, cell: Cell, draw: int) -> list[Document]:
         """The training documents of a cell in a draw."""
@@ -137,6 +138,7 @@ def make_plan(sweep: Sweep) -> Plan:
         draws=sweep.draws,
         engine=sweep.engine,
         seed=sweep.seed,
+        methods={slugs[m.id]: sweep.method_of(m) for m in _models(sweep)},
     )
     return Plan(
         sweep=sweep,

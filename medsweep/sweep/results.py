@@ -39,6 +39,8 @@ def trials_table(records: Records) -> pd.DataFrame:
                 "error": record.error,
                 **{k: item.recipe.get(k) for k in RECIPE_COLUMNS},
                 "score": record.best,
+                # Of what a model writes; null where it answers otherwise and always does.
+                "format_valid": last.get("dev_format_valid"),
                 "evaluations": len(record.evaluations),
                 "steps": last.get("step"),
                 "tokens": last.get("tokens"),

@@ -43,6 +43,21 @@ def test_a_data_set_of_the_hub_has_an_id_and_no_path(sweep_file: Path) -> None:
     assert sweep.data.train.path == "org/notes/train"
 
 
+def test_a_model_can_answer_otherwise_than_the_task_says(sweep_file: Path) -> None:
+    sweep = load_sweep(
+        sweep_file, ["task.method=generate", "models=[a/b, {id: c/d, method: head}]"]
+    )
+    assert [sweep.method_of(m) for m in sweep.models] == ["generate", "head"]
+    (problem,) = problems(sweep_file, "task={kind: ner, method: likelihood}")
+    assert "spans have no likelihood" in problem
+    named = "models=[{id: c/d, method: likelihood}]"
+    (problem,) = problems(sweep_file, "task=ner", named)
+    assert "spans have no likelihood" in problem
+    named = "models=[{id: big/model, method: generate}]"
+    (problem,) = problems(sweep_file, named)
+    assert "big/model is named with two methods" in problem
+
+
 def test_relative_paths_are_found_beside_the_file_else_where_we_run(
     sweep_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.sweep.conftest import command, environment, medsweep
+from tests.training.writers import make_writer
 
 pytestmark = pytest.mark.slow
 CANARY = "zyxcanary77"
@@ -38,6 +39,40 @@ def trial_facts(out: Path) -> pd.DataFrame:
     """What must not depend on whether a sweep was interrupted."""
     trials = pd.read_parquet(out / "trials.parquet").sort_values("trial_id")
     return trials[["trial_id", "status", "rank", "learning_rate", "seed"]].reset_index(drop=True)
+
+
+def test_models_that_write_are_searched_and_their_format_is_told(
+    sweep_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    model = make_writer("llama", tmp_path / "tiny-llama").path
+    path = sweep_file(
+        canary=CANARY,
+        engine="shared",
+        task={"kind": "classification", "method": "generate"},
+        models=[str(model)],
+        train_sizes=[9],
+        search={"trials": 2, "rank": [2], "top_layers": [1], "epochs": 1},
+        arms=["majority"],
+    )
+    out = tmp_path / "out"
+    done = medsweep("run", path, "--out", out, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    trials = pd.read_parquet(out / "trials.parquet")
+    assert trials.loc[~trials["adopted"].astype(bool), "format_valid"].between(0, 1).all()
+    runs = mlflow_metrics(tmp_path)
+    assert any("dev_format_valid" in metrics for metrics in runs)
+    arms = json.loads((out / "verdict.json").read_text())["arms"]
+    (tuned,) = (a for a in arms if a["arm"] == "finetuned")
+    assert 0 <= tuned["parse_failures"] <= 1
+
+
+def mlflow_metrics(folder: Path) -> list[dict[str, float]]:
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("tiny")
+    assert experiment is not None
+    return [r.data.metrics for r in client.search_runs([experiment.experiment_id])]
 
 
 @pytest.mark.parametrize("engine", ["solo", "shared"])
