@@ -179,7 +179,7 @@ class Search(SearchPart):
     rank: Ranks = (4, 8, 16)
     alpha_ratio: Ratios = (1.0, 2.0)
     top_layers: Layers = (3, "all")
-    learning_rate: Range | Rates = Range(low=3e-4, high=3e-3, log=True)
+    learning_rate: Range | Rates = Range(low=1e-4, high=1e-3, log=True)
     dropout: Dropouts = (0.0,)
     epochs: Count = 8
 
@@ -316,7 +316,7 @@ class Sweep(_Section):
     search: Search = Search()
     training: Training = Training()
     early_stopping: EarlyStopping | None = EarlyStopping()
-    engine: Literal["shared", "solo"] = "solo"
+    engine: Literal["shared", "solo"] = "shared"
     tracking: Tracking = Tracking()
     resources: Resources = Resources()
     seed: Annotated[StrictInt, Field(ge=0)] = 0

@@ -22,7 +22,7 @@ from medsweep.sweep.plan import Workload
 from medsweep.sweep.pool import Pool
 
 # Adapters packed on one host. A CPU is filled by few, and each costs a Tune process of its own.
-SHARED_SLOTS = {"gpu": 8, "cpu": 3}
+SHARED_SLOTS = {"gpu": 8, "cpu": 2}
 
 
 @dataclass(frozen=True, slots=True)
