@@ -72,12 +72,20 @@ def _no_match(verdict: Mapping[str, Any]) -> str:
         )
     else:
         text += f", below the margin of {-verdict['margin']:g}"
-    weak = verdict["power"]["enough"] is False and diff > -verdict["margin"]
-    return text + (
-        ". This is no proof of a difference: the test set is small for this margin."
-        if weak
-        else "."
-    )
+    return f"{text}.{_what_limits(verdict, near, diff)}"
+
+
+def _what_limits(verdict: Mapping[str, Any], near: Mapping[str, Any], diff: float) -> str:
+    """Draws or test documents, where a cell that could match is not shown to."""
+    if verdict["power"]["enough"] is not False or diff <= -verdict["margin"]:
+        return ""
+    one = near.get("adapter") or {}
+    if near["draws"] > 1 and one.get("diff_lower", -1.0) > -verdict["margin"]:
+        return (
+            f" This is no proof of a difference: with {near['draws']} draws, which differ among "
+            "themselves, nobody can say that so many labels are enough; more draws could."
+        )
+    return " This is no proof of a difference: the test set is small for this margin."
 
 
 def reference_name(reference: Mapping[str, Any]) -> str:
