@@ -22,7 +22,6 @@ from medsweep.training.encode import Window
 from medsweep.training.forward import token_budget
 from medsweep.training.lora_layers import Adapter, adapter_of
 from medsweep.training.meeting import Meeting
-from medsweep.training.memory import release
 from medsweep.training.methods import Found, make_method
 from medsweep.training.packed import PackedModel, Row, passes, segments
 from medsweep.training.prefix import PrefixCache
@@ -30,8 +29,6 @@ from medsweep.training.slots import Slot, close_evaluation, open_slot, pack_stat
 
 # Below this a pass is not worth its overhead: what then does not fit, does not fit.
 SMALLEST_BUDGET = 128
-# Milliseconds each time, for some hundred MB.
-STEPS_A_RELEASE = 8
 
 Outcome = TypeVar("Outcome")
 
@@ -83,7 +80,6 @@ class SharedEngine:
         self._model = PackedModel(base, PrefixCache(base, scratch))
         self._budget = token_budget(base.device)
         self._trials: dict[str, _Trial] = {}
-        self._steps = 0
         self._meeting: Meeting[Evaluation] = Meeting(self._step, lambda: len(self._trials))
 
     def attach(
@@ -144,9 +140,6 @@ class SharedEngine:
 
     def _step(self, names: Sequence[str]) -> dict[str, Evaluation | Exception]:
         """One optimiser step of each slot, and the evaluation of those that have come to it."""
-        self._steps += 1
-        if self._steps % STEPS_A_RELEASE == 0 and self._base.device.type == "cpu":
-            release()
         trials = {n: self._trials[n] for n in names}
         ended: dict[str, Evaluation | Exception] = {}
         ended |= self._train({n: t for n, t in trials.items() if t.slot.progress.step < t.stop})
