@@ -194,12 +194,11 @@ def verdict(
     counts = Counts("accuracy", hit, np.broadcast_to(one, hit.shape), one, right.shape[1])
     evidence = Evidence.measure(counts, [*entries, reference], weights, right)
     judge = Judge(evidence, reference, MARGIN, ALPHA)
-    p_values: list[float | None] = [judge.compare(e).p_value for e in entries]
-    matched = [
-        rung
-        for rung, p in zip(rungs, _adjust(entries, p_values, tuple(PARAMETERS)), strict=True)
-        if p <= ALPHA  # type: ignore[operator]
-    ]
+    # A planned model of which nothing was trained keeps its share of alpha, as one that fails does.
+    absent = [Entry("finetuned", m, 0, (), ()) for m in PARAMETERS if m not in dict(rungs)]
+    p_values = [*(judge.compare(e).p_value for e in entries), *(1.0 for _ in absent)]
+    adjusted = _adjust([*entries, *absent], p_values)[: len(rungs)]
+    matched = [r for r, p in zip(rungs, adjusted, strict=True) if p is not None and p <= ALPHA]
     smallest = min(matched, key=lambda r: (PARAMETERS[r[0]], r[1]), default=None)
     return smallest, min(matched, key=lambda r: (r[1], PARAMETERS[r[0]]), default=None)
 

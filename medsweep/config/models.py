@@ -329,11 +329,6 @@ class Sweep(_Section):
             raise ValueError("a training size appears twice; keep one")
         return (*sorted(numbers), *([s for s in sizes if s == "all"]))
 
-    def search_of(self, model: Model) -> Search:
-        """The space of one model: the sweep's, with what the model has of its own."""
-        own = model.search.model_dump(exclude_none=True) if model.search else {}
-        return Search.model_validate({**self.search.model_dump(), **own})
-
     @model_validator(mode="after")
     def _methods_fit(self) -> Self:
         reference = self.reference.model if self.reference.arm == "finetuned" else None
@@ -345,6 +340,11 @@ class Sweep(_Section):
             if reference and self.method_of(model) != self.method_of(reference):
                 raise ValueError(f"{model.id} is named with two methods; give it one")
         return self
+
+    def search_of(self, model: Model) -> Search:
+        """The space of one model: the sweep's, with what the model has of its own."""
+        own = model.search.model_dump(exclude_none=True) if model.search else {}
+        return Search.model_validate({**self.search.model_dump(), **own})
 
     def method_of(self, model: Model) -> MethodName:
         """How a tuned model answers: as it says, else as the task says."""

@@ -10,6 +10,7 @@ from typing import Any
 from medsweep.corpus.coverage import FEW
 from medsweep.corpus.near_duplicates import ALIKE
 from medsweep.corpus.write import write_atomically
+from medsweep.report.templating import environment
 
 _CUT = "Texts over the longest input are cut into overlapping windows."
 
@@ -41,16 +42,7 @@ def check_tables(found: Mapping[str, Any]) -> list[Table]:
 
 def write_check(found: Mapping[str, Any], path: Path) -> None:
     """Write the page, whole or not at all; it holds ids, and only the user may read it."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("medsweep.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("check.html.j2").render(tables=check_tables(found))
+    page = environment().get_template("check.html.j2").render(tables=check_tables(found))
     write_atomically(path, [page])
 
 

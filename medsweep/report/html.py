@@ -10,6 +10,7 @@ import pandas as pd
 
 from medsweep.report import words
 from medsweep.report.content import sections
+from medsweep.report.templating import environment
 
 
 def write_report(
@@ -30,20 +31,13 @@ def write_report(
         trials: rows of ``trials.parquet``.
         sweep: the resolved sweep file.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("medsweep.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = environment()
     # Figures are elements that this package drew, with every text in them escaped.
-    environment.filters["inline"] = Markup
-    environment.filters["minus"] = _minus
-    page = environment.get_template("report.html.j2").render(
+    templates.filters["inline"] = Markup
+    templates.filters["minus"] = _minus
+    page = templates.get_template("report.html.j2").render(
         title=verdict["name"] or "medsweep verdict",
         metric=words.metric_name(verdict["metric"]),
         verdict=verdict,

@@ -7,7 +7,7 @@ are decided by this same function.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -357,23 +357,20 @@ def _candidates(entries: list[Entry], ref: Entry) -> list[Entry]:
     return sorted(chosen, key=lambda e: (e.model or "", e.train_size or 0))
 
 
-def _adjust(
-    candidates: list[Entry], p_values: list[float | None], planned: Iterable[str] = ()
-) -> list[float | None]:
+def _adjust(candidates: list[Entry], p_values: list[float | None]) -> list[float | None]:
     """Holm over models, from the largest size down within a model.
 
-    A cell without a p-value is passed over: that it has one draw was known before the data. A
-    planned model of which nothing was trained keeps its share of alpha, as one that fails does.
+    A cell without a p-value is passed over: that it has one draw was known before the data.
     """
     chains: dict[str | None, list[int]] = {}
     for i in sorted(range(len(candidates)), key=lambda i: -(candidates[i].train_size or 0)):
         if p_values[i] is not None:
             chains.setdefault(candidates[i].model, []).append(i)
     adjusted: list[float | None] = [None] * len(candidates)
-    sequences = [[p_values[i] or 0.0 for i in chain] for chain in chains.values()]
-    untrained = [[1.0] for model in dict.fromkeys(planned) if model not in chains]
     for chain, values in zip(
-        chains.values(), holm_of_sequences([*sequences, *untrained]), strict=False
+        chains.values(),
+        holm_of_sequences([[p_values[i] or 0.0 for i in chain] for chain in chains.values()]),
+        strict=True,
     ):
         for i, value in zip(chain, values, strict=True):
             adjusted[i] = value

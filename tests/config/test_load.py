@@ -58,6 +58,20 @@ def test_a_model_can_answer_otherwise_than_the_task_says(sweep_file: Path) -> No
     assert "big/model is named with two methods" in problem
 
 
+def test_a_model_can_search_a_space_of_its_own(sweep_file: Path) -> None:
+    own = "models=[{id: a/b, search: {top_layers: 2, learning_rate: [1.0e-3]}}, c/d]"
+    sweep = load_sweep(sweep_file, (own, "search.epochs=3", "search.top_layers=all"))
+    special, usual = (sweep.search_of(m) for m in sweep.models)
+    assert usual == sweep.search
+    assert (special.top_layers, special.learning_rate) == ((2,), (1e-3,))
+    assert (
+        special.model_copy(
+            update={"top_layers": usual.top_layers, "learning_rate": usual.learning_rate}
+        )
+        == usual
+    )
+
+
 def test_relative_paths_are_found_beside_the_file_else_where_we_run(
     sweep_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

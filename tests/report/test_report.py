@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from medsweep.report import headline, to_markdown, write_figures, write_report
+from medsweep.report import headline, sentences, to_markdown, write_figures, write_report
 from medsweep.report.mistakes import OTHER, UNPARSABLE, confusion, label_scores, span_scores
 from tests.report.simulate import SWEEP, predictions, trials, verdict
 
@@ -219,3 +219,18 @@ def test_importing_the_report_is_cheap() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("draws", "lower", "limit"),
+    [
+        (3, -0.01, "more draws could"),
+        (3, -0.2, "test set is small"),
+        (1, -0.01, "test set is small"),
+    ],
+)
+def test_the_headline_names_what_limits_it(draws: int, lower: float, limit: str) -> None:
+    near = {"draws": draws, "adapter": {"diff_lower": lower}}
+    verdict = {"margin": 0.05, "power": {"enough": False}}
+    assert limit in sentences._what_limits(verdict, near, 0.01)
+    assert sentences._what_limits(verdict, near, -0.06) == ""
