@@ -20,6 +20,7 @@ from transformers import (
 
 from medsweep.errors import ModelError
 from medsweep.models import ModelFolder
+from medsweep.models.attention import use_plain_attention
 from medsweep.models.quiet import quiet_transformers
 from medsweep.training.precision import native_bf16
 
@@ -62,6 +63,7 @@ class Decoder:
                 fix="use a model with a fast tokenizer (tokenizer.json)",
             )
         model.to(device).eval().requires_grad_(False)
+        use_plain_attention(model)
         self._hold(model, tokenizer)
 
     def _hold(self, model: Any, tokenizer: Any) -> None:

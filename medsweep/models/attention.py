@@ -46,7 +46,9 @@ def _attention_over(fused: Any) -> Any:
         is_causal: bool | None = None,
         **others: Any,
     ) -> tuple[Tensor, None]:
-        fits = query.dtype == torch.bfloat16 and key.shape[2] <= LONGEST
+        # Rotary positions leave fp32 behind, which autocast would cast before it attends.
+        precision = _autocast_to(query)
+        fits = precision == torch.bfloat16 and key.shape[2] <= LONGEST
         if not fits or dropout or others.get("position_bias") is not None:
             found: tuple[Tensor, None] = fused(
                 module,
@@ -61,9 +63,17 @@ def _attention_over(fused: Any) -> Any:
             )
             return found
         causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
+        query, key, value = (t.to(precision) for t in (query, key, value))
         return plain_attention(query, key, value, attention_mask, causal, scaling), None
 
     return attention
+
+
+def _autocast_to(tensor: Tensor) -> torch.dtype:
+    kind = tensor.device.type
+    if tensor.dtype == torch.float32 and torch.is_autocast_enabled(kind):
+        return torch.get_autocast_dtype(kind)
+    return tensor.dtype
 
 
 def plain_attention(

@@ -10,19 +10,25 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import ray
 from rich.console import Console
 
-from medsweep.config import Resources
+from medsweep.config import Sweep
 from medsweep.errors import ConfigError
 from medsweep.sweep.plan import Workload
 from medsweep.sweep.pool import Pool
+from medsweep.training._base import Recipe
 
-# Adapters packed on one host. A CPU is filled by few, and each costs a Tune process of its own.
-SHARED_SLOTS = {"gpu": 8, "cpu": 2}
+# Adapters packed on one host at most; each costs a Tune process of its own.
+SHARED_SLOTS = {"gpu": 8, "cpu": 4}
+# A step of so many tokens keeps a core's units busy (docs/log.md): there another slot on the same
+# core adds memory and no speed.
+TOKENS_THAT_FILL_A_CPU = 512
+CHARACTERS_A_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ def _reads(path: str, token: str) -> bool:
 
 @contextmanager
 def connected(
-    address: str | None, resources: Resources, engine: str, console: Console
+    address: str | None, sweep: Sweep, workload: Workload, console: Console
 ) -> Iterator[Cluster]:
     """Start or join Ray, and leave it as it was found."""
     said = "starting Ray" if address is None else f"joining Ray at {address}"
@@ -126,7 +132,7 @@ def connected(
                 fix="start one with `ray up cluster.yaml` or `ray start --head`",
             ) from None
     try:
-        yield _lay_out(resources, engine, remote=address is not None)
+        yield _lay_out(sweep, workload, remote=address is not None)
     finally:
         ray.shutdown()
 
@@ -142,7 +148,8 @@ def _knock(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
-def _lay_out(resources: Resources, engine: str, *, remote: bool) -> Cluster:
+def _lay_out(sweep: Sweep, workload: Workload, *, remote: bool) -> Cluster:
+    resources = sweep.resources
     total = ray.cluster_resources()
     cores, gpus = int(total.get("CPU", 1)), int(total.get("GPU", 0))
     if gpus:
@@ -152,7 +159,7 @@ def _lay_out(resources: Resources, engine: str, *, remote: bool) -> Cluster:
         # Two threads on two busy cores run slower than one: threads wait for the slowest.
         threads = resources.threads or max(1, cores // 8)
         hosts = resources.hosts or max(1, cores // threads)
-    slots = resources.slots or (SHARED_SLOTS["gpu" if gpus else "cpu"] if engine == "shared" else 1)
+    slots = resources.slots or (_slots(sweep, workload, gpus) if sweep.engine == "shared" else 1)
     if hosts * threads > cores:
         raise ConfigError(
             f"{hosts} hosts of {threads} threads need more than the {cores} cores there are",
@@ -160,6 +167,16 @@ def _lay_out(resources: Resources, engine: str, *, remote: bool) -> Cluster:
             fix="ask for fewer",
         )
     return Cluster(hosts, threads, hosts * slots, 1 if gpus else 0, remote)
+
+
+def _slots(sweep: Sweep, workload: Workload, gpus: int) -> int:
+    """Adapters that one host packs into a step, so that the step fills its device."""
+    if gpus:
+        return SHARED_SLOTS["gpu"]
+    recipe = Recipe(**sweep.training.model_dump(exclude_none=True))
+    lengths = [len(d.text) / CHARACTERS_A_TOKEN for d in workload.documents.values()]
+    typical = min(recipe.max_length, sum(lengths) / len(lengths))
+    return min(SHARED_SLOTS["cpu"], ceil(TOKENS_THAT_FILL_A_CPU / (recipe.batch_size * typical)))
 
 
 def _cores() -> int:

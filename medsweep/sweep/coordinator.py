@@ -96,11 +96,15 @@ class Coordinator:
         if not cells:
             return None
         # Cells take turns; within a turn the longest come first, which shortens the tail.
-        cell = min(cells, key=lambda c: (self._proposed[c], -c.size, c))
+        cell = min(cells, key=lambda c: (self._proposed[c], -self._cost(c), c))
         return self._propose(cell)
 
     def _searchable(self) -> list[Cell]:
         return [c for c in self.plan.cells if self._proposed[c] < self.plan.budgets[c]]
+
+    def _cost(self, cell: Cell) -> int:
+        """Of a trial, up to a factor: each document goes through each parameter."""
+        return cell.size * self.plan.folders[cell.model].parameters
 
     def _running(self, cell: Cell) -> int:
         return sum(r.status == "running" for r in self.records.of(cell, "search"))

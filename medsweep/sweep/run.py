@@ -138,7 +138,7 @@ def _search(
     from medsweep.sweep.progress import shown
     from medsweep.sweep.tune import run_experiment
 
-    with connected(address, plan.sweep.resources, plan.sweep.engine, console) as cluster:
+    with connected(address, plan.sweep, plan.workload, console) as cluster:
         cluster.check_storage(out)
         work = Coordinator(plan, journal, events, tracker, _state(out) / "trials", cluster.slots)
         pool = cluster.start_pool(plan.workload)

@@ -50,3 +50,18 @@ def test_bf16_logits_are_those_of_the_fused_kernel(name, tmp_path):
     # The rest of the model rounds to bf16 as well; attention must not make that worse.
     error = (plain - exact).abs().max().item()
     assert error <= 2 * (fused - exact).abs().max().item() + 1e-3 * exact.abs().max().item()
+
+
+def test_rotary_positions_do_not_keep_it_from_bf16(tmp_path, monkeypatch):
+    seen = []
+
+    def noted(query, *others):
+        seen.append(query.dtype)
+        return plain_attention(query, *others)
+
+    monkeypatch.setattr("medsweep.models.attention.plain_attention", noted)
+    base = make_base("llama", tmp_path, "classification", torch.float32)
+    encoder = Encoder(base.tokenizer, the_task("classification"), LABELS, base.longest)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        base.model(**pad(encoder.encode(documents(4, 0), 64), base))
+    assert seen == [torch.bfloat16] * base.targets.layers

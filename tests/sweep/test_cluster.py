@@ -6,13 +6,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
+from medsweep.config import load_sweep
+from medsweep.corpus import Document
+from medsweep.sweep.cluster import _slots
 from tests.sweep.conftest import command, environment, medsweep
-
-pytestmark = pytest.mark.slow
 
 ADDRESS = r"\d+(\.\d+){3}:\d+\n"
 # In a process of its own: this one must stay free of Ray for the other tests.
@@ -60,6 +62,7 @@ def address(tmp_path: Path) -> Iterator[str]:
         running.stdin.close()
 
 
+@pytest.mark.slow
 def test_two_raylets_share_a_sweep(
     sweep_file: Callable[..., Path], tmp_path: Path, address: str
 ) -> None:
@@ -81,6 +84,7 @@ def test_two_raylets_share_a_sweep(
     assert left.stdout.strip() == "2 nodes, 2.0 CPUs free", left.stderr
 
 
+@pytest.mark.slow
 def test_no_cluster_there_is_one_line(sweep_file: Callable[..., Path], tmp_path: Path) -> None:
     asked = [*command("run", sweep_file(), "--out", tmp_path / "o"), "--address", "127.0.0.1:1"]
     done = subprocess.run(
@@ -88,3 +92,15 @@ def test_no_cluster_there_is_one_line(sweep_file: Callable[..., Path], tmp_path:
     )
     assert done.returncode == 2
     assert "no Ray cluster answers" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("characters", "gpus", "slots"), [(40, 0, 4), (160, 0, 2), (900, 0, 1), (40, 1, 8)]
+)
+def test_a_host_packs_as_many_adapters_as_fill_its_device(
+    sweep_file: Callable[..., Path], characters: int, gpus: int, slots: int
+) -> None:
+    # Eight documents a step of about 10, 40 or 225 tokens.
+    sweep = load_sweep(sweep_file(training={"max_length": 256}), ())
+    documents = {str(i): Document(str(i), "x" * characters) for i in range(3)}
+    assert _slots(sweep, SimpleNamespace(documents=documents), gpus) == slots
