@@ -19,6 +19,7 @@ from medsweep.stats.metrics import METRICS
 from medsweep.tasks import MethodName, TaskKind
 
 NEEDS_MODEL = ("probe", "zero_shot", "few_shot", "finetuned")
+WITHOUT_MODEL = ("majority", "rules", "tfidf", "predictions")
 
 NO_LIKELIHOOD = "spans have no likelihood to compare; use method head or generate"
 
@@ -244,6 +245,8 @@ class Reference(_Section):
     def _has_its_model(self) -> Self:
         if self.arm in NEEDS_MODEL and self.model is None:
             raise ValueError(f"arm {self.arm} needs a model; add reference.model")
+        if self.arm in WITHOUT_MODEL and self.model is not None:
+            raise ValueError(f"arm {self.arm} uses no model; leave reference.model out (null)")
         return self
 
 

@@ -103,6 +103,7 @@ def test_the_resolved_sweep_reads_back_as_itself(sweep_file: Path, tmp_path: Pat
         ("data.test=null", "sweep.yaml: data: no test documents; name a file"),
         ("models=[a, a]", "sweep.yaml: models: a appears twice"),
         ("reference={arm: probe}", "sweep.yaml: reference: arm probe needs a model"),
+        ("reference={arm: tfidf, model: m}", "sweep.yaml: reference: arm tfidf uses no model"),
         ("train_sizes=[50, most]", "sweep.yaml: train_sizes[1]:"),
         ("search.learning_rate={low: 3}", "sweep.yaml: search.learning_rate.high: missing"),
         ("arms=[tfidf, foo]", "sweep.yaml: arms[1].arm: not one of the allowed values"),
