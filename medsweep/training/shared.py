@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from medsweep.training.encode import Window
 from medsweep.training.forward import token_budget
 from medsweep.training.lora_layers import Adapter, adapter_of
 from medsweep.training.meeting import Meeting
+from medsweep.training.memory import ran_out
 from medsweep.training.methods import Found, make_method
 from medsweep.training.packed import PackedModel, Row, passes, segments
 from medsweep.training.prefix import PrefixCache
@@ -122,9 +123,7 @@ class SharedEngine:
             windows = self._method.encode(documents, mine.recipe.max_length, to_learn=False)
             rows = [Row(trial.adapter, 0, w) for w in windows]
             with mine.at_its_best():
-                readings: list[Any] = self._model.read(
-                    rows, self._budget, self._method.read, exact=True
-                )
+                readings = self._read(rows, exact=True)
             return self._method.decode(documents, windows, readings).predictions
 
     def save(self, slot: str, folder: Path) -> None:
@@ -208,19 +207,24 @@ class SharedEngine:
         try:
             short = self._method.short_cuts
             rows = [r for n, t in trials.items() for r in t.rows(windows[n], whole=not short)]
-            readings: Iterator[Any] = iter(
-                self._model.read(rows, self._budget, self._method.read, exact=not short)
-            )
+            readings = iter(self._read(rows, exact=not short))
             found = {
                 n: self._method.decode(t.slot.dev, windows[n], [next(readings) for _ in windows[n]])
                 for n, t in trials.items()
             }
         except Exception as error:  # as in training
-            if self._smaller(error):
-                return self._evaluate(trials)
             return _apart(self._evaluate, trials, error)
         _share_seconds(trials, windows, time.perf_counter() - began)
         return {n: self._close(t, found[n]) for n, t in trials.items()}
+
+    def _read(self, rows: Sequence[Row], *, exact: bool) -> list[Any]:
+        """What the method reads of each row, in order."""
+        while True:
+            try:
+                return self._model.read(rows, self._budget, self._method.read, exact=exact)
+            except Exception as error:
+                if not self._smaller(error):
+                    raise
 
     def _close(self, trial: _Trial, found: Found) -> Evaluation:
         if trial.losses:
@@ -230,10 +234,9 @@ class SharedEngine:
 
     def _smaller(self, error: Exception) -> bool:
         """Whether memory ran out and smaller passes can still be tried."""
-        if not isinstance(error, torch.OutOfMemoryError) or self._budget <= SMALLEST_BUDGET:
+        if not ran_out(error) or self._budget <= SMALLEST_BUDGET:
             return False
         self._budget //= 2
-        torch.cuda.empty_cache()
         return True
 
 
