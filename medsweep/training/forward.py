@@ -67,7 +67,7 @@ def read_windows(
     is handed over is judged so; dev scores, which only choose, take the faster way.
     """
     found: dict[int, Reading] = {}
-    half = next(base.model.parameters()).dtype in (torch.bfloat16, torch.float16)
+    half = base.model.dtype in (torch.bfloat16, torch.float16)
     for batch in by_length(windows, token_budget(base.device)):
         rows = [windows[i] for i in batch]
         with (

@@ -67,12 +67,12 @@ class PackedModel:
         cache: what is known of the layers below the adapted ones.
 
     Attributes:
-        dtype: of the base.
+        dtype: of the base, where it is not quantised.
     """
 
     def __init__(self, base: Base, cache: PrefixCache) -> None:
         self._base, self._cache = base, cache
-        self.dtype = next(base.model.parameters()).dtype
+        self.dtype: torch.dtype = base.model.dtype
 
     def run(
         self,

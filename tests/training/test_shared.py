@@ -14,7 +14,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load as load_bytes
-from torch import Tensor
+from torch import Tensor, nn
 
 from medsweep.corpus import Document
 from medsweep.models.load import Base
@@ -153,6 +153,40 @@ def test_each_slot_equals_plain_peft(name: str, kind: str, tmp_path: Path) -> No
         for point, begin in zip(points, begins, strict=False):
             mean = math.fsum(losses[begin : point.step]) / (point.step - begin)
             assert point.train_loss == pytest.approx(mean, abs=1e-8)
+        assert_close(weights_of(engine, slot), weights, 1e-8)
+
+
+class Int8Linear(nn.Linear):
+    """What libraries for quantised weights have in place of a linear layer: one that is no matrix.
+
+    Stored by rows as int8 and a scale; nothing but its own forward knows what it computes.
+    """
+
+    def __init__(self, plain: nn.Linear) -> None:
+        super().__init__(plain.in_features, plain.out_features, plain.bias is not None, "meta")
+        scale = plain.weight.detach().abs().amax(1, keepdim=True) / 127
+        self.weight = nn.Parameter((plain.weight / scale).round().to(torch.int8), False)
+        self.bias = plain.bias
+        self.register_buffer("scale", scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.linear(x, self.weight.to(x.dtype) * self.scale, self.bias)
+
+
+@pytest.mark.parametrize("name", ["bert", "llama"])
+def test_quantised_layers_are_adapted_as_peft_adapts_them(name: str, tmp_path: Path) -> None:
+    base = make_base(name, tmp_path, "classification")
+    stack = base.model.get_submodule(base.targets.stack)
+    linears = {n: m for n, m in stack.named_modules() if isinstance(m, nn.Linear)}
+    for place, plain in linears.items():
+        stack.set_submodule(place, Int8Linear(plain))
+    assert packs(base)
+    engine = SharedEngine(base, the_task("classification"))
+    recipes = {s: short(r) for s, r in MIXED.items()}
+    open_all(engine, recipes)
+    run_together(engine, list(recipes))
+    for slot, recipe in recipes.items():
+        _, weights = plain_peft(base, "classification", recipe, train_of(slot))
         assert_close(weights_of(engine, slot), weights, 1e-8)
 
 
