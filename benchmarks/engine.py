@@ -5,7 +5,8 @@
 
 Both engines run the same recipes without start-up, the solo one an adapter after another; the
 fastest of ``--steps`` steps counts. "of peak" is the arithmetic of the adapters' own steps over
-time, against the fastest matrix product measured here, in the same precision.
+time, against the fastest matrix product measured here, in the same precision. "peak MB" is what a
+shared step adds at most to what the process held before it.
 Needs torch, transformers and peft only, beside what ``medsweep.training`` imports.
 """
 
@@ -17,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -27,6 +29,7 @@ from medsweep.models.resolve import ModelFolder
 from medsweep.models.targets import find_targets
 from medsweep.tasks import Task, make_task
 from medsweep.training._base import Recipe
+from medsweep.training.memory import release
 from medsweep.training.precision import autocast, native_bf16
 from medsweep.training.shared import SharedEngine
 from medsweep.training.solo import SoloEngine
@@ -54,6 +57,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--top-layers", type=int, default=None)
+    parser.add_argument("--gradient-checkpointing", action="store_true")
     options = parser.parse_args()
     device = torch.device(options.device)
     task = make_task("classification", ("a", "b", "c"), "macro_f1")
@@ -85,7 +89,7 @@ def gemm_peak(device: torch.device, seconds: float = 1.0) -> float:
 def table(base: Base, task: Task, options: argparse.Namespace, peak: float) -> None:
     print(f"\n{base.folder.name}, rank {options.rank}, top layers {options.top_layers or 'all'}")
     print(f"{'tokens':>7} {'slots':>5} {'solo s':>8} {'shared s':>8} {'speed-up':>8} "
-          f"{'tokens/s':>9} {'of peak':>7}")  # fmt: skip
+          f"{'tokens/s':>9} {'of peak':>7} {'peak MB':>8}")  # fmt: skip
     for tokens in options.tokens:
         length = min(options.length, tokens)
         recipe = Recipe(
@@ -95,15 +99,17 @@ def table(base: Base, task: Task, options: argparse.Namespace, peak: float) -> N
             min_steps=options.steps,
             epochs=1,
             evaluations=1,
+            gradient_checkpointing=options.gradient_checkpointing,
         )
         train = documents(options.steps * recipe.batch_size, length)
         flops = step_flops(base, task, recipe, train[: recipe.batch_size])
         solo = solo_step(base, task, recipe, train)
         for slots in options.slots:
-            took = shared_step(base, task, recipe, train, slots)
+            took, memory = shared_step(base, task, recipe, train, slots)
             print(
                 f"{tokens:7} {slots:5} {slots * solo:8.3f} {took:8.3f} {slots * solo / took:7.2f}x "
-                f"{slots * tokens / took:9,.0f} {slots * flops / took / peak:6.0%}",
+                f"{slots * tokens / took:9,.0f} {slots * flops / took / peak:6.0%} "
+                f"{memory / 2**20:8,.0f}",
                 flush=True,
             )
 
@@ -118,13 +124,29 @@ def solo_step(base: Base, task: Task, recipe: Recipe, train: Sequence[Document])
 
 def shared_step(
     base: Base, task: Task, recipe: Recipe, train: Sequence[Document], slots: int
-) -> float:
-    """Seconds of the fastest step of ``slots`` adapters together."""
+) -> tuple[float, int]:
+    """Seconds of the fastest step of ``slots`` adapters together, and the bytes it takes."""
     engine = SharedEngine(base, task)
     for i in range(slots):
         engine.attach(str(i), replace(recipe, seed=i), train, ())
     trials = dict(engine._trials)
-    return fastest(lambda: engine._train(trials), recipe.min_steps, base.device)
+    memory = peak_bytes(lambda: engine._train(trials), base.device)
+    return fastest(lambda: engine._train(trials), recipe.min_steps, base.device), memory
+
+
+def peak_bytes(step: Callable[[], object], device: torch.device) -> int:
+    """What ``step`` adds at most; the process's resident memory on a CPU (Linux)."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        step()
+        return torch.cuda.max_memory_allocated(device) - before
+    release()
+    before = psutil.Process().memory_info().rss
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    step()
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024 - before
 
 
 def fastest(step: Callable[[], object], times: int, device: torch.device) -> float:

@@ -261,6 +261,7 @@ class Training(_Section):
     weight_decay: Annotated[float, Field(ge=0)] | None = None
     max_grad_norm: Annotated[float, Field(gt=0)] | None = None
     class_weights: StrictBool | None = None
+    gradient_checkpointing: StrictBool | None = None
     max_length: Annotated[StrictInt, Field(ge=8)] | None = None
 
 

@@ -40,6 +40,8 @@ class Recipe:
         weight_decay: AdamW's, on matrices only.
         max_grad_norm: clipping of one adapter's gradient.
         class_weights: weight classes by the inverse square root of their frequency.
+        gradient_checkpointing: keep only what enters each adapted layer, and compute the layer
+            again in the backward pass: less memory for a third more arithmetic.
         max_length: tokens a document (or a window of it).
         seed: initialisation, shuffling and dropout.
     """
@@ -58,6 +60,7 @@ class Recipe:
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
     class_weights: bool = True
+    gradient_checkpointing: bool = False
     max_length: int = 512
     seed: int = 0
 

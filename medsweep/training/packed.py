@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from medsweep.models.load import Base
 from medsweep.training.batches import by_length
+from medsweep.training.checkpointing import checkpointed
 from medsweep.training.encode import Window
 from medsweep.training.lora_layers import Adapter, Segment, adapted
 from medsweep.training.precision import autocast
@@ -85,16 +86,40 @@ class PackedModel:
 
         ``exact`` computes as plain PEFT does, in the base's own precision.
         """
-        base, windows, entry = self._base, [r.window for r in rows], rows[0].entry
-        hidden = self._cache.hidden(windows, entry) if entry else []
         half = self.dtype in (torch.bfloat16, torch.float16)
+        with self._adapted_to(rows), autocast(self._base.device, half if exact else None):
+            return compute(self._base.model, [r.window for r in rows])
+
+    @contextmanager
+    def training(
+        self,
+        rows: Sequence[Row],
+        compute: Callable[[Any, Sequence[Window]], Result],
+        *,
+        lean: bool = False,
+    ) -> Iterator[Result]:
+        """What ``compute`` makes of one batch, with the backward pass to be done in the body.
+
+        ``lean`` computes the adapted layers again in it, in place of keeping all that it needs.
+        """
+        base, noise = self._base, [r.noise for r in rows if r.noise is not None]
+        layers = base.model.get_submodule(base.targets.stack)[rows[0].entry :] if lean else ()
+        with self._adapted_to(rows), checkpointed(layers, noise):
+            with autocast(base.device):
+                found = compute(base.model, [r.window for r in rows])
+            yield found
+
+    @contextmanager
+    def _adapted_to(self, rows: Sequence[Row]) -> Iterator[None]:
+        """Within the body, the base answers ``rows`` as their adapters would, from their layer."""
+        base, entry = self._base, rows[0].entry
+        hidden = self._cache.hidden([r.window for r in rows], entry) if entry else []
         with ExitStack() as context:
             context.enter_context(adapted(base.model, segments(rows)))
             if entry:
                 states = stack_hidden(hidden, base.device).to(self.dtype)
                 context.enter_context(entering_at(base.model, base.targets.stack, entry, states))
-            context.enter_context(autocast(base.device, half if exact else None))
-            return compute(base.model, windows)
+            yield
 
     @torch.no_grad()
     def read(

@@ -179,21 +179,22 @@ class SharedEngine:
         owners = {id(t.adapter): n for n, t in trials.items()}
         counts = {n: self._method.count(b) for n, b in batches.items()}
         losses = dict.fromkeys(trials, 0.0)
+        lean = any(t.slot.recipe.gradient_checkpointing for t in trials.values())
         for batch in passes(rows, self._budget):
             chosen = [rows[i] for i in batch]
-            logits = self._model.run(chosen, self._method.logits)
-            if logits.dtype != torch.float64:
-                logits = logits.float()
-            parts: dict[str, Tensor] = {}
-            for segment in segments(chosen):
-                name = owners[id(segment.adapter)]
-                own = slice(segment.start, segment.stop)
-                windows = [r.window for r in chosen[own]]
-                parts[name] = self._method.loss(
-                    logits[own], windows, trials[name].slot.weights, counts[name]
-                )
-            together = torch.stack(list(parts.values()))
-            together.sum().backward()  # type: ignore[no-untyped-call]
+            with self._model.training(chosen, self._method.logits, lean=lean) as logits:
+                if logits.dtype != torch.float64:
+                    logits = logits.float()
+                parts: dict[str, Tensor] = {}
+                for segment in segments(chosen):
+                    name = owners[id(segment.adapter)]
+                    own = slice(segment.start, segment.stop)
+                    windows = [r.window for r in chosen[own]]
+                    parts[name] = self._method.loss(
+                        logits[own], windows, trials[name].slot.weights, counts[name]
+                    )
+                together = torch.stack(list(parts.values()))
+                together.sum().backward()  # type: ignore[no-untyped-call]
             for name, loss in zip(parts, together.tolist(), strict=True):
                 losses[name] += loss
         return losses

@@ -184,7 +184,7 @@ def unpack_state(slot: Slot, state: bytes) -> None:
         TrialError: the state is not one of this recipe.
     """
     note, tensors = _header(state), load_bytes(state)
-    if note.get("recipe") != slot.recipe.to_dict():
+    if Recipe.from_dict(note.get("recipe", {})) != slot.recipe:
         raise TrialError("a saved state of another recipe")
     parts: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():

@@ -17,6 +17,7 @@ from medsweep.tasks import Task
 from medsweep.training._base import Evaluation, Prediction, Recipe, TrialError
 from medsweep.training.adapter import fresh_adapter, seeded, trainable
 from medsweep.training.batches import by_length
+from medsweep.training.checkpointing import checkpointed
 from medsweep.training.encode import Window
 from medsweep.training.forward import from_layer, read_windows, token_budget
 from medsweep.training.methods import Found, make_method
@@ -110,6 +111,8 @@ class SoloEngine:
         mine = trial.slot
         windows = mine.next_batch()
         count, loss = self._method.count(windows), 0.0
+        adapted = trial.model.get_submodule(self._base.targets.stack)[mine.layer :]
+        lean = adapted if mine.recipe.gradient_checkpointing else ()
         for dropout in trial.dropouts:
             dropout.train()
         with seeded(self._base.device, mine.recipe.seed, mine.progress.step):
@@ -117,6 +120,7 @@ class SoloEngine:
                 rows = [windows[i] for i in batch]
                 with (
                     from_layer(trial.model, self._base, rows, mine.layer, self._cache),
+                    checkpointed(lean),
                     autocast(self._base.device),
                 ):
                     logits = self._method.logits(trial.model, rows).float()

@@ -5,7 +5,8 @@ import math
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -223,6 +224,57 @@ def test_with_dropout_a_slot_equals_itself_alone(bert: Base, task: Task) -> None
         run(still, slot)
         other = weights_of(still, slot)
         assert any((t - other[n]).abs().max() > 1e-4 for n, t in weights_of(single, slot).items())
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_gradient_checkpointing_changes_nothing(name: str, tmp_path: Path) -> None:
+    base = make_base(name, tmp_path, "classification")
+    dropouts = {"all": 0.3, "top": 0.0, "two": 0.3, "twin": 0.0}
+    plain = {s: short(MIXED[s], dropout=d) for s, d in dropouts.items()}
+    lean = {s: replace(r, gradient_checkpointing=True) for s, r in plain.items()}
+    engines = [SharedEngine(base, the_task("classification")) for _ in range(2)]
+    counts, found = [], []
+    for engine, recipes in zip(engines, (plain, lean), strict=True):
+        open_all(engine, recipes)
+        with counted_calls(base) as count:
+            found.append(run_together(engine, list(recipes)))
+        counts.append(count[0])
+    assert counts[1] > 1.2 * counts[0], "nothing was computed again"
+    for slot in plain:
+        one, other = (f[slot] for f in found)
+        assert isinstance(one, list)
+        assert isinstance(other, list)
+        assert [p.train_loss for p in other] == pytest.approx([p.train_loss for p in one], abs=1e-8)
+        assert_close(weights_of(engines[1], slot), weights_of(engines[0], slot), 1e-8)
+
+
+@contextmanager
+def counted_calls(base: Base) -> Iterator[list[int]]:
+    """How often a linear layer of the topmost transformer layer computes."""
+    stack, count = base.model.get_submodule(base.targets.stack), [0]
+
+    def seen(*_: object) -> None:
+        count[0] += 1
+
+    with stack[-1].get_submodule(base.targets.linears[0]).register_forward_hook(seen):
+        yield count
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_gradient_checkpointing_changes_nothing_with_plain_peft(
+    dropout: float, tmp_path: Path
+) -> None:
+    base = make_base("bert", tmp_path, "classification", torch.float32)
+    recipe, engine = (
+        short(MIXED["two"], dropout=dropout),
+        SoloEngine(base, the_task("classification")),
+    )
+    for slot, lean in (("plain", False), ("lean", True)):
+        own = replace(recipe, gradient_checkpointing=lean)
+        engine.attach(slot, own, train_of("two"), DEV)
+        while not engine.advance(slot).done:
+            pass
+    assert_close(weights_of(engine, "lean"), weights_of(engine, "plain"), 0.0)
 
 
 @pytest.mark.parametrize("kind", ["classification", "ner"])
