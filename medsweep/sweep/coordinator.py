@@ -92,7 +92,8 @@ class Coordinator:
             return self._ready.popleft()
         if self._arms:
             return self._arms.popleft()
-        cells = [c for c in self._searchable() if self._running(c) < self._abreast]
+        running = self.records.running
+        cells = [c for c in self._searchable() if running(c, "search") < self._abreast]
         if not cells:
             return None
         # Cells take turns; within a turn the longest come first, which shortens the tail.
@@ -105,9 +106,6 @@ class Coordinator:
     def _cost(self, cell: Cell) -> int:
         """Of a trial, up to a factor: each document goes through each parameter."""
         return cell.size * self.plan.folders[cell.model].parameters
-
-    def _running(self, cell: Cell) -> int:
-        return sum(r.status == "running" for r in self.records.of(cell, "search"))
 
     def _propose(self, cell: Cell) -> Item:
         number = self._proposed[cell]
@@ -194,7 +192,8 @@ class Coordinator:
     def _search_trial_ended(self, record: Record) -> None:
         cell = record.item.cell
         self._studies[cell].tell(record)
-        if self._proposed[cell] >= self.plan.budgets[cell] and not self._running(cell):
+        over = self._proposed[cell] >= self.plan.budgets[cell]
+        if over and not self.records.running(cell, "search"):
             names = self.records.by_name
             self._ready.extend(
                 i

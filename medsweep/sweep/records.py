@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,10 +50,17 @@ class Records:
     parent_run: str | None = None
     start: dict[str, Any] = field(default_factory=dict)
     done: bool = False
+    # What is asked for at every pick must not cost more the more trials there have been.
+    _of: dict[tuple[Cell, str], dict[str, Record]] = field(default_factory=dict)
+    _running: Counter[tuple[Cell, str]] = field(default_factory=Counter)
 
     def of(self, cell: Cell, phase: str) -> list[Record]:
         """The trials of a cell in a phase."""
-        return [r for r in self.by_name.values() if r.item.cell == cell and r.item.phase == phase]
+        return list(self._of.get((cell, phase), {}).values())
+
+    def running(self, cell: Cell, phase: str) -> int:
+        """How many trials of a cell in a phase have not ended."""
+        return self._running[cell, phase]
 
     def apply(self, event: dict[str, Any]) -> None:
         """Take one event of the journal into account."""
@@ -62,8 +70,7 @@ class Records:
         elif kind == "parent_run":
             self.parent_run = event["run_id"]
         elif kind == "proposed":
-            item = Item.from_dict(event["item"])
-            self.by_name[item.name] = Record(item, started=event["time"])
+            self._add(Record(Item.from_dict(event["item"]), started=event["time"]))
         elif kind == "run":
             self.by_name[event["trial"]].run_id = event["run_id"]
         elif kind == "evaluation":
@@ -72,10 +79,17 @@ class Records:
                 record.evaluations.append(event["values"])
         elif kind == "ended":
             record = self.by_name[event["trial"]]
+            self._running[record.item.cell, record.item.phase] -= record.status == "running"
             record.status, record.error = event["status"], event.get("error")
             record.ended = event["time"]
         elif kind == "done":
             self.done = True
+
+    def _add(self, record: Record) -> None:
+        item, known = record.item, self.by_name.get(record.item.name)
+        self._running[item.cell, item.phase] += known is None or known.status != "running"
+        self.by_name[item.name] = record
+        self._of.setdefault((item.cell, item.phase), {})[item.name] = record
 
     @classmethod
     def replay(cls, events: Iterable[dict[str, Any]]) -> Records:
