@@ -18,6 +18,7 @@ from medsweep.training.batches import by_length
 from medsweep.training.checkpointing import checkpointed
 from medsweep.training.encode import Window
 from medsweep.training.lora_layers import Adapter, Segment, adapted
+from medsweep.training.memory import Budget
 from medsweep.training.precision import autocast
 from medsweep.training.prefix import PrefixCache, entering_at, pad, stack_hidden
 
@@ -42,7 +43,7 @@ class Row:
     noise: torch.Generator | None = None
 
 
-def passes(rows: Sequence[Row], token_budget: int) -> list[list[int]]:
+def passes(rows: Sequence[Row], budget: Budget) -> list[list[int]]:
     """Indices of ``rows`` in batches that can go through the base together.
 
     Rows of a batch enter at the same layer, are of like length, and stand by adapter.
@@ -53,7 +54,9 @@ def passes(rows: Sequence[Row], token_budget: int) -> list[list[int]]:
     batches = []
     for entry in sorted({r.entry for r in rows}):
         mine = [i for i, r in enumerate(rows) if r.entry == entry]
-        for batch in by_length([rows[i].window for i in mine], token_budget):
+        windows = [rows[i].window for i in mine]
+        tokens = budget.tokens(entry, max(len(w.ids) for w in windows))
+        for batch in by_length(windows, tokens):
             batches.append(
                 sorted((mine[b] for b in batch), key=lambda i: seats[id(rows[i].adapter)])
             )
@@ -125,14 +128,14 @@ class PackedModel:
     def read(
         self,
         rows: Sequence[Row],
-        token_budget: int,
+        budget: Budget,
         read: Callable[[Any, Sequence[Window]], Sequence[Result]],
         *,
         exact: bool = False,
     ) -> list[Result]:
         """What ``read`` gives for each row, in order."""
         found: dict[int, Result] = {}
-        for batch in passes(rows, token_budget):
+        for batch in passes(rows, budget):
             found |= zip(batch, self.run([rows[i] for i in batch], read, exact=exact), strict=True)
         return [found[i] for i in range(len(rows))]
 

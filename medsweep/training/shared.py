@@ -22,14 +22,11 @@ from medsweep.training.encode import Window
 from medsweep.training.forward import token_budget
 from medsweep.training.lora_layers import Adapter, adapter_of
 from medsweep.training.meeting import Meeting
-from medsweep.training.memory import ran_out
+from medsweep.training.memory import Budget, meter_of, ran_out
 from medsweep.training.methods import Found, make_method
 from medsweep.training.packed import PackedModel, Row, passes, segments
 from medsweep.training.prefix import PrefixCache
 from medsweep.training.slots import Slot, close_evaluation, open_slot, pack_state, unpack_state
-
-# Below this a pass is not worth its overhead: what then does not fit, does not fit.
-SMALLEST_BUDGET = 128
 
 Outcome = TypeVar("Outcome")
 
@@ -79,7 +76,7 @@ class SharedEngine:
         self._base, self._task = base, task
         self._method = make_method(base, task)
         self._model = PackedModel(base, PrefixCache(base, scratch))
-        self._budget = token_budget(base.device)
+        self._budget = Budget(token_budget(base.device), meter_of(base.device))
         self._trials: dict[str, _Trial] = {}
         self._meeting: Meeting[Evaluation] = Meeting(self._step, lambda: len(self._trials))
 
@@ -182,7 +179,11 @@ class SharedEngine:
         lean = any(t.slot.recipe.gradient_checkpointing for t in trials.values())
         for batch in passes(rows, self._budget):
             chosen = [rows[i] for i in batch]
-            with self._model.training(chosen, self._method.logits, lean=lean) as logits:
+            entry, longest = chosen[0].entry, max(len(r.window.ids) for r in chosen)
+            with (
+                self._budget.learning_from(entry, len(chosen), longest),
+                self._model.training(chosen, self._method.logits, lean=lean) as logits,
+            ):
                 if logits.dtype != torch.float64:
                     logits = logits.float()
                 parts: dict[str, Tensor] = {}
@@ -235,10 +236,7 @@ class SharedEngine:
 
     def _smaller(self, error: Exception) -> bool:
         """Whether memory ran out and smaller passes can still be tried."""
-        if not ran_out(error) or self._budget <= SMALLEST_BUDGET:
-            return False
-        self._budget //= 2
-        return True
+        return ran_out(error) and self._budget.halve()
 
 
 def _apart(

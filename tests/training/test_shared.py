@@ -26,6 +26,7 @@ from medsweep.training.adapter import fresh_adapter, share_tensors, trainable
 from medsweep.training.batches import epoch_order, step_batch
 from medsweep.training.encode import Encoder
 from medsweep.training.forward import batch_loss, class_weights, targets_in
+from medsweep.training.memory import Budget
 from medsweep.training.optim import make_optimizer, set_rate, share_of_rate, total_steps
 from medsweep.training.packed import Row, packs
 from medsweep.training.prefix import PrefixCache, entering_at, pad, stack_hidden
@@ -405,7 +406,7 @@ def test_a_saved_adapter_gives_the_same_logits_in_peft(
         with torch.no_grad():
             wanted = [peft(**pad([w], base)).logits[0].numpy() for w in windows]
         rows = [Row(trial.adapter, 0, w) for w in windows]
-        readings = engine._model.read(rows, 64, engine._method.read, exact=True)
+        readings = engine._model.read(rows, Budget(64), engine._method.read, exact=True)
         for found, logits in zip(readings, wanted, strict=True):
             np.testing.assert_allclose(found, logits, atol=2e-5)
         assert engine.predict(slot, DEV) == approx_predictions(
@@ -447,7 +448,7 @@ def test_memory_running_out_is_answered_by_smaller_passes(
 ) -> None:
     engine, recipes = SharedEngine(bert, task), {s: short(MIXED[s]) for s in ("all", "twin")}
     open_all(engine, recipes)
-    engine._budget = 512
+    engine._budget = Budget(512)
     failed: list[weakref.ref[Tensor]] = []
 
     def full(_module: object, args: tuple[object, ...], kwargs: dict[str, Tensor]) -> None:
@@ -460,7 +461,7 @@ def test_memory_running_out_is_answered_by_smaller_passes(
     with bert.model.register_forward_pre_hook(full, with_kwargs=True):
         found = run_together(engine, list(recipes))
         assert len(failed) == 2
-        engine._budget = 512
+        engine._budget = Budget(512)
         predicted = engine.predict("all", documents(20, 5))
     assert len(failed) == 4
     for slot, recipe in recipes.items():
