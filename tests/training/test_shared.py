@@ -84,7 +84,7 @@ def run_together(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
         assert not thread.is_alive()
     return found
 
@@ -344,7 +344,7 @@ def test_slots_come_and_go_while_others_train(bert: Base, task: Task) -> None:
     run(engine, "twin", 1)
     engine.detach("twin")
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
         assert not thread.is_alive()
     assert sorted(engine._trials) == sorted(stay)
     for slot in stay:
