@@ -367,6 +367,23 @@ def test_detaching_wakes_whoever_waits(bert: Base, task: Task) -> None:
     engine.detach("unknown")
 
 
+def test_a_prefix_is_computed_once_for_all_trials_and_evaluations(bert: Base, task: Task) -> None:
+    engine, computed = SharedEngine(bert, task), 0
+    texts = documents(18, 4)
+    draws = {"all": texts[:12], "two": texts[6:], "twin": texts}
+
+    def count(_module: object, args: tuple[Tensor, ...], _out: object) -> None:
+        nonlocal computed
+        computed += len(args[0])
+
+    with bert.model.get_submodule(bert.targets.stack)[0].register_forward_hook(count):
+        for slot, train in draws.items():
+            engine.attach(slot, short(MIXED[slot], top_layers=2, max_length=64), train, DEV)
+        run_together(engine, ["all", "two"])
+        run(engine, "twin")
+    assert computed == len(texts) + len(DEV)
+
+
 @pytest.mark.parametrize("other", [SharedEngine, SoloEngine])
 def test_a_state_goes_on_elsewhere(
     other: type[SharedEngine | SoloEngine], tmp_path: Path, task: Task
