@@ -49,6 +49,18 @@ class _Trial:
             for i, w in enumerate(windows)
         ]
 
+    def learn(self, loss: float, windows: Sequence[Window]) -> None:
+        """Take the optimiser's step behind a backward pass.
+
+        Raises:
+            TrialError: the loss is not finite.
+        """
+        if not math.isfinite(loss):
+            step = self.slot.progress.step + 1
+            raise TrialError(f"the loss is not finite at step {step}")
+        self.slot.update(windows)
+        self.losses.append(loss)
+
     def _noise(self, row: int) -> torch.Generator | None:
         """Named by seed, step and row alone, so that it does not matter who else is there."""
         if not self.adapter.dropout:
@@ -158,13 +170,11 @@ class SharedEngine:
             return _apart(self._train, trials, error)
         failed: dict[str, Exception] = {}
         for name, trial in trials.items():
-            if not math.isfinite(losses[name]):
-                step = trial.slot.progress.step + 1
-                failed[name] = TrialError(f"the loss is not finite at step {step}")
+            try:
+                trial.learn(losses[name], batches[name])
+            except Exception as error:  # here it is known whose it is
+                failed[name] = error
                 trial.slot.optimizer.zero_grad(set_to_none=True)
-            else:
-                trial.slot.update(batches[name])
-                trial.losses.append(losses[name])
         _share_seconds(trials, batches, time.perf_counter() - began)
         return failed
 

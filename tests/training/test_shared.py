@@ -329,6 +329,23 @@ def test_rows_that_raise_end_their_own_slot(bert: Base, task: Task) -> None:
         assert_close(weights_of(engine, slot), weights_of(single, slot), 1e-10)
 
 
+def test_an_optimiser_that_raises_ends_its_own_slot(bert: Base, task: Task) -> None:
+    recipes = {s: short(MIXED[s]) for s in ("top", "two")}
+    engine = SharedEngine(bert, task)
+    open_all(engine, recipes)
+
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    engine._trials["two"].slot.optimizer.register_step_pre_hook(full)
+    found = run_together(engine, list(recipes))
+    assert isinstance(found["two"], torch.OutOfMemoryError)
+    assert all(t.grad is None for t in engine._trials["two"].slot.parameters.values())
+    single = alone(bert, "top", recipes["top"])
+    run(single, "top")
+    assert_close(weights_of(engine, "top"), weights_of(single, "top"), 1e-10)
+
+
 def test_slots_come_and_go_while_others_train(bert: Base, task: Task) -> None:
     recipes = {s: short(r, min_steps=60) for s, r in MIXED.items()}
     engine = SharedEngine(bert, task)
