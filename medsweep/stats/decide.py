@@ -136,6 +136,11 @@ def decide(
     )
 
 
+# From so many documents on, the variance over them is taken as known: to leave out each of them
+# costs their square.
+MANY = 2000
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Scores of every system, on the test set and on its resamples.
@@ -149,6 +154,8 @@ class Evidence:
         pooled: for each entry with draws, the variance between single draws after pooling over
             the cells of its arm, and its degrees of freedom.
         spreads: for each entry, the spread that was seen between its draws.
+        without: (documents, systems): scores with each document (or group) left out; None for
+            so many that their variance is known well.
     """
 
     counts: Counts
@@ -157,6 +164,7 @@ class Evidence:
     replicates: Array
     pooled: Mapping[Key, tuple[float, float]]
     spreads: Mapping[Key, variance.DrawSpread]
+    without: Array | None = None
 
     @classmethod
     def gather(cls, panel: Panel, task: str, metric: str, resamples: int, seed: int) -> Evidence:
@@ -184,7 +192,9 @@ class Evidence:
             _key(e): variance.draw_spread(scores[list(e.rows)], replicates[:, list(e.rows)])
             for e in entries
         }
-        return cls(counts, right, scores, replicates, _pool(entries, spreads), spreads)
+        few = counts.documents <= MANY
+        without = bootstrap.jackknife(counts) if few else None
+        return cls(counts, right, scores, replicates, _pool(entries, spreads), spreads, without)
 
     def mean(self, entry: Entry) -> float:
         """The entry's score: the mean over its draws."""
@@ -199,6 +209,12 @@ class Evidence:
         """Bootstrap variance, unbiased for the number of documents or groups."""
         units = self.counts.documents
         return float(replicates.var() * units / max(1, units - 1))
+
+    def documents_df(self, entry: Entry) -> float:
+        """Degrees of freedom of the variance over documents of the entry's score."""
+        if self.without is None:
+            return self.counts.documents - 1.0
+        return variance.jackknife_df(self.without[:, list(entry.rows)].mean(axis=1))
 
     def between(self, entry: Entry) -> tuple[float, float]:
         """Variance of the entry's mean that its draws add, and its degrees of freedom."""
@@ -288,6 +304,9 @@ class Judge:
         for side in (entry, self.reference):
             if len(side.draws) > 1:
                 between, df = ev.between(side)
+                if side is entry:
+                    null = ev.mean(self.reference) - self.margin
+                    between *= variance.at_null(ev.mean(entry), null)
                 parts.append(between)
                 dfs.append(df)
                 within += ev.documents_within(side)
@@ -304,7 +323,10 @@ class Judge:
         """Two-sided 1 − alpha interval of the entry's score, over documents and draws."""
         ev = self.evidence
         score = ev.mean(entry)
-        parts, dfs = [ev.variance(ev.mean_replicates(entry))], [self._documents_df]
+        replicates = ev.mean_replicates(entry)
+        # F-scores of few documents are too low in the mean, and their replicates lower still.
+        unbiased = min(max(2 * score - float(replicates.mean()), 0.0), 1.0)
+        parts, dfs = [ev.variance(replicates)], [ev.documents_df(entry)]
         if len(entry.draws) > 1:
             between, df = ev.between(entry)
             parts = [max(parts[0] - ev.documents_within(entry), 0.0), between]
@@ -312,7 +334,7 @@ class Judge:
         total = sum(parts)
         width = float(variance.half_width(np.array(parts), np.array(dfs), self.alpha / 2))
         quantile = width / math.sqrt(total) if total > 0 else stats.norm.isf(self.alpha / 2)
-        low, high = intervals.wilson(score, total, ev.counts.documents, quantile)
+        low, high = intervals.wilson(unbiased, total, ev.counts.documents, quantile)
         return float(low), float(high)
 
 

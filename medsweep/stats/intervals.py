@@ -6,8 +6,6 @@ because neither has it.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
@@ -37,7 +35,7 @@ def tango(better: int, worse: int, documents: int, alpha: float = 0.05) -> Inter
     z = stats.norm.isf(alpha / 2)
 
     def statistic(delta: float) -> float:
-        return tango_statistic(better, worse, documents, delta)
+        return float(tango_statistic(better, worse, documents, delta))
 
     estimate = (better - worse) / documents
     edge = 1 - 1e-12
@@ -54,22 +52,26 @@ def tango(better: int, worse: int, documents: int, alpha: float = 0.05) -> Inter
     return Interval(low, high)
 
 
-def tango_statistic(better: int, worse: int, documents: int, delta: float) -> float:
+def tango_statistic(
+    better: NDArray[np.int64] | int, worse: NDArray[np.int64] | int, documents: int, delta: float
+) -> NDArray[np.float64]:
     """Tango's score statistic of the null hypothesis that the difference is ``delta``.
 
     Standard normal under the null; at ``delta = -margin`` its upper tail is the p-value of
     non-inferiority.
     """
+    b_, w_ = np.asarray(better, dtype=float), np.asarray(worse, dtype=float)
     # q: maximum-likelihood estimate of P(only reference right) given the difference.
     a = 2.0 * documents
-    b = -better - worse + (2 * documents - better + worse) * delta
-    c = -worse * delta * (1 - delta)
-    q = (math.sqrt(max(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
+    b = -b_ - w_ + (2 * documents - b_ + w_) * delta
+    c = -w_ * delta * (1 - delta)
+    q = (np.sqrt(np.maximum(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
     variance = documents * (2 * q + delta * (1 - delta))
-    distance = better - worse - documents * delta
-    if variance <= 0:
-        return 0.0 if distance == 0 else math.copysign(math.inf, distance)
-    return distance / math.sqrt(variance)
+    distance = b_ - w_ - documents * delta
+    certain = np.where(distance == 0, 0.0, np.copysign(np.inf, distance))
+    root = np.sqrt(np.where(variance > 0, variance, 1.0))
+    statistic: NDArray[np.float64] = np.where(variance > 0, distance / root, certain)
+    return statistic
 
 
 def _finite(x: float) -> float:

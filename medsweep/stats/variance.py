@@ -121,6 +121,39 @@ def pool(variance: Array, df: Array, size: Array, scatter: float = _SCATTER) -> 
     return np.where(joint > 0, joined, variance), joint
 
 
+def at_null(score: float, null: float) -> float:
+    """How much larger the variance between draws is where the null hypothesis holds.
+
+    Scores between 0 and 1 vary like score · (1 − score): draws that happen to be good lie close
+    together, and would prove too much by it. As in a score test, the variance is therefore taken
+    at the null value; never a smaller one.
+
+    Args:
+        score: seen, in [0, 1].
+        null: the largest score that is no match.
+    """
+    seen, there = score * (1 - score), null * (1 - null)
+    return there / seen if 0 < seen < there else 1.0
+
+
+def jackknife_df(without: Array) -> float:
+    """Satterthwaite's degrees of freedom of a variance over documents.
+
+    Where a few documents decide, such as those of a rare class in macro-F1, their spread is known
+    from these few only: 2 / (relative variance of the sum of squares) = 2n / (kurtosis − 1).
+
+    Args:
+        without: (documents,): the score with each document left out.
+    """
+    away = without - without.mean()
+    square = float(np.mean(away**2))
+    most = len(without) - 1.0
+    if square <= 0:
+        return max(1.0, most)
+    kurtosis = float(np.mean(away**4)) / square**2
+    return float(np.clip(2 * len(without) / max(kurtosis - 1, 1e-9), 1.0, max(1.0, most)))
+
+
 def half_width(variance: Array, df: Array, alpha: float, floor: Array | float = 0.0) -> Array:
     """Distance from an estimate to its one-sided 1 − alpha bound.
 

@@ -137,7 +137,7 @@ class Power:
     Attributes:
         documents: in the test set.
         groups: independent groups of them, ``None`` if each document stands alone.
-        required: documents needed at 80 % power by discordance, ``{"0.05": 124, …}``.
+        required: documents needed at 80 % power by discordance, ``{"0.05": 158, …}``.
         power: chance of the right call with these documents, by discordance.
         cells: what was seen in each cell.
         enough: whether every cell had a chance of 80 %; ``None`` without cells.

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from statsmodels.stats.power import normal_power
 
+from medsweep.stats.intervals import tango
 from medsweep.stats.power import (
+    approximate_documents,
     detectable_margin,
     power_at,
     power_of_error,
@@ -13,19 +14,30 @@ from medsweep.stats.power import (
 )
 
 
-def test_required_documents_equal_r() -> None:
+def test_approximate_documents_equal_r() -> None:
     # > c(.05, .1, .2) * ((qnorm(.95) + qnorm(.8)) / .05)^2
     # [1] 123.65114 247.30229 494.60458
-    assert [required_documents(d, 0.05) for d in (0.05, 0.1, 0.2)] == [124, 247, 495]
+    assert [approximate_documents(d, 0.05) for d in (0.05, 0.1, 0.2)] == [124, 247, 495]
 
 
-def test_power_at_the_required_size_is_the_power_asked_for() -> None:
+@pytest.mark.parametrize(("documents", "discordance"), [(30, 0.2), (104, 0.1)])
+def test_power_is_how_often_tangos_bound_lies_above_the_margin(
+    documents: int, discordance: float
+) -> None:
+    rng = np.random.default_rng(0)
+    draws = 4000
+    shares = [discordance / 2, discordance / 2, 1 - discordance]
+    seen = rng.multinomial(documents, shares, size=draws)
+    lows = {(b, w): tango(b, w, documents, 0.1).low for b, w in {(b, w) for b, w, _ in seen}}
+    found = np.mean([lows[b, w] > -0.1 for b, w, _ in seen])
+    # Three standard errors of a share of 4000.
+    assert power_at(documents, discordance, 0.1) == pytest.approx(found, abs=0.024)
+
+
+def test_required_documents_reach_the_power_and_one_less_does_not() -> None:
     for discordance in (0.05, 0.1, 0.2):
         n = required_documents(discordance, 0.05)
-        assert power_at(n, discordance, 0.05) == pytest.approx(0.8, abs=0.002)
-    assert power_at(104, 0.2, 0.05) == pytest.approx(
-        normal_power(0.05 / np.sqrt(0.2), 104, 0.05, alternative="larger")
-    )
+        assert power_at(n, discordance, 0.05) >= 0.8 > power_at(n - 1, discordance, 0.05)
 
 
 def test_more_models_need_more_documents() -> None:

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from medsweep.stats.variance import draw_spread, half_width, least_variance, p_value, pool
+from medsweep.stats.variance import (
+    at_null,
+    draw_spread,
+    half_width,
+    jackknife_df,
+    least_variance,
+    p_value,
+    pool,
+)
 
 
 def test_one_component_gives_the_t_test() -> None:
@@ -99,3 +107,21 @@ def test_draw_spread_splits_off_the_documents() -> None:
     assert found.total == pytest.approx(0.0004)
     assert found.documents == pytest.approx(0.0001, rel=0.05)
     assert draw_spread(scores[:1], replicates[:, :1]).draws == 1
+
+
+def test_a_variance_that_few_documents_decide_is_worth_few_degrees_of_freedom() -> None:
+    rng = np.random.default_rng(0)
+    # Normal: kurtosis 3, so n; the standard error of the kurtosis is sqrt(24 / n) = 0.03.
+    assert jackknife_df(rng.standard_normal(20_000)) == pytest.approx(20_000, rel=0.05)
+    # Right or wrong, 80 % right: kurtosis (1 - 3pq) / pq = 3.25.
+    right = jackknife_df(np.repeat([0.0, 1.0], [100, 400]))
+    assert right == pytest.approx(2 * 500 / 2.25)
+    rare = np.zeros(100)
+    rare[:4] = [1, -1, 1, -1]
+    assert jackknife_df(rare) == pytest.approx(2 * 100 / (25 - 1))
+
+
+def test_the_variance_between_draws_is_that_of_the_null_where_it_is_larger() -> None:
+    assert at_null(0.9, 0.8) == pytest.approx(0.16 / 0.09)
+    assert at_null(0.7, 0.8) == 1.0  # never smaller
+    assert at_null(1.0, 0.8) == 1.0  # draws that are all perfect have no variance
