@@ -48,7 +48,7 @@ def ran_out(error: Exception) -> bool:
     if not (on_cpu or isinstance(error, (torch.OutOfMemoryError, MemoryError))):
         return False
     traceback.clear_frames(error.__traceback__)
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.empty_cache()
     return True
 
