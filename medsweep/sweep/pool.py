@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
+from ray.exceptions import ActorDiedError, RayActorError
 
 from medsweep.sweep.host import Host
 
@@ -40,17 +41,26 @@ class _Seat:
 class Pool:
     """An asynchronous actor that owns the hosts.
 
-    A lease ends when the trial gives it back, or when a trial of the same name asks again
-    (Tune restarted it elsewhere).
+    A lease ends when the trial gives it back, when a trial of the same name asks again (Tune
+    restarted it elsewhere), or when the trial's process is found dead: it is asked for a sign
+    every ``patience`` seconds, which a dead one's Ray answers for it, and a busy one has time for.
     """
 
     def __init__(
-        self, workload: Any, hosts: int, slots: int, threads: int, resources: Mapping[str, float]
+        self,
+        workload: Any,
+        hosts: int,
+        slots: int,
+        threads: int,
+        resources: Mapping[str, float],
+        patience: float = 10.0,
     ) -> None:
         self._workload, self._slots, self._threads = workload, slots, threads
         self._resources = dict(resources)
         self._seats = [_Seat(self._start()) for _ in range(hosts)]
         self._free = asyncio.Condition()
+        self._patience = patience
+        self._watches: dict[str, asyncio.Task[None]] = {}
 
     def _start(self) -> Any:
         return (
@@ -65,8 +75,13 @@ class Pool:
             .remote(self._workload, self._threads)
         )
 
-    async def acquire(self, item: Any) -> tuple[int, Any]:
-        """A seat number and its host, waiting until one has a free slot."""
+    async def acquire(self, item: Any, trial: Any) -> tuple[int, Any]:
+        """A seat number and its host, waiting until one has a free slot.
+
+        Args:
+            item: what is to be done there.
+            trial: the actor that asks.
+        """
         await self.release(item)
         async with self._free:
             while not (open_ := [s for s in self._seats if len(s.trials) < self._slots]):
@@ -76,16 +91,33 @@ class Pool:
             seat.trials[item.name] = item
             if model:
                 seat.models.add(model)
+            self._watches[item.name] = asyncio.create_task(self._watch(item, trial))
             return self._seats.index(seat), seat.actor
 
     async def release(self, item: Any) -> None:
         """End a lease; nothing happens where there is none."""
         async with self._free:
+            watch = self._watches.pop(item.name, None)
+            if watch is not None and watch is not asyncio.current_task():
+                watch.cancel()
             for seat in self._seats:
                 if seat.trials.pop(item.name, None) is not None:
                     # Not awaited: the host may be dead, or busy with another trial's step.
                     seat.actor.detach.remote(item)
             self._free.notify_all()
+
+    async def _watch(self, item: Any, trial: Any) -> None:
+        """End a lease when its trial has died; cancelled when the lease ends otherwise."""
+        while True:
+            try:
+                # Answered between two of the trial's steps at the earliest.
+                await trial.__ray_ready__.remote()
+            except ActorDiedError:
+                break
+            except RayActorError:
+                pass  # Out of reach for now.
+            await asyncio.sleep(self._patience)
+        await self.release(item)
 
     async def replace(self, number: int, actor: Any) -> None:
         """Start a new host where one has died, once however many trials report it."""

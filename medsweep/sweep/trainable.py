@@ -141,7 +141,8 @@ class Trial(tune.Trainable):
     def _take_seat(self, attach: bool = False) -> None:
         if self._host is not None:
             return
-        self._seat, self._host = ray.get(self._pool.acquire.remote(self._item))
+        me = ray.get_runtime_context().current_actor
+        self._seat, self._host = ray.get(self._pool.acquire.remote(self._item, me))
         if attach:
             source = TrialFolder(self._root, self._item.adopt) if self._item.adopt else self._folder
             ray.get(self._host.attach.remote(self._item, source.state()))

@@ -1,8 +1,13 @@
-"""Which seat a trial gets."""
+"""Which seat a trial gets, and how long it keeps it."""
 
+import subprocess
+import sys
 from typing import Any
 
+import pytest
+
 from medsweep.sweep.pool import _Seat
+from tests.sweep.conftest import environment
 
 
 def seat(models: str, trials: int) -> _Seat:
@@ -24,3 +29,67 @@ def test_an_empty_host_comes_before_one_with_another_model() -> None:
 def test_a_trial_without_a_model_goes_where_least_is_done() -> None:
     seats = {"busy": seat("a", 1), "free": seat("b", 0)}
     assert min(seats, key=lambda s: seats[s].cost_of("")) == "free"
+
+
+# In a process of its own: this one must stay free of Ray for the other tests.
+LEASES = """
+import asyncio, time
+import ray
+from medsweep.sweep.items import Cell, Item
+from medsweep.sweep.pool import Pool
+
+@ray.remote(num_cpus=0)
+class Bare:
+    def __init__(self): self.gone = []
+    def detach(self, item): self.gone.append(item.name)
+    def detached(self): return self.gone
+
+@ray.remote(num_cpus=0)
+class Trial:
+    def step(self, seconds): time.sleep(seconds)
+
+class Hosts(Pool):
+    def _start(self): return Bare.remote()
+
+def item(name): return Item(name, "search", Cell("m", 1))
+
+async def main():
+    pool = Hosts(None, hosts=1, slots=1, threads=1, resources={}, patience=0.1)
+    idle, busy, last = (Trial.remote() for _ in range(3))
+    await asyncio.gather(*(t.__ray_ready__.remote() for t in (idle, busy, last)))
+    _, host = await pool.acquire(item("idle"), idle)
+    waiting = asyncio.create_task(pool.acquire(item("busy"), busy))
+    await asyncio.sleep(1)
+    assert not waiting.done(), "a living trial lost its slot"
+    ray.kill(idle)
+    await asyncio.wait_for(waiting, 20)
+    busy.step.remote(600)
+    waiting = asyncio.create_task(pool.acquire(item("last"), last))
+    await asyncio.sleep(1)
+    assert not waiting.done(), "a busy trial lost its slot"
+    ray.kill(busy)
+    await asyncio.wait_for(waiting, 20)
+    # Restarted elsewhere: the first process's end is nobody's any more.
+    again = Trial.remote()
+    await pool.acquire(item("last"), again)
+    ray.kill(last)
+    await asyncio.sleep(1)
+    print(*await host.detached.remote(), sorted(pool._watches))
+    await pool.release(item("last"))
+
+ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+asyncio.run(main())
+ray.shutdown()
+"""
+
+
+@pytest.mark.slow
+def test_a_dead_trial_loses_its_slot_and_no_other_does() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LEASES],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+    assert done.stdout.strip() == "idle busy last ['last']", done.stderr
