@@ -27,6 +27,16 @@ def read_label(answer: str, names: Mapping[str, str]) -> str | None:
     return known.get(_plain(answer.strip(" \t\r\n\"'`.*")))
 
 
+def read_labels(answer: str, names: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The labels in ``{"labels": [name, …]}``, sorted; unknown ones are dropped."""
+    known = {_plain(name): label for label, name in names.items()}
+    for value in _json(answer, "{"):
+        if isinstance(value, dict) and isinstance(value.get("labels"), list):
+            said = {known.get(_plain(str(name))) for name in value["labels"]}
+            return tuple(sorted(label for label in said if label is not None))
+    return None
+
+
 def read_spans(answer: str, text: str, names: Mapping[str, str]) -> tuple[Span, ...] | None:
     """Mentions in ``[{"text", "type"}, …]``, placed in ``text``; None where that is no list.
 

@@ -15,7 +15,7 @@ from http.client import HTTPException
 from threading import Lock
 from typing import Any
 
-from medsweep.arms.answers import read_label, read_spans
+from medsweep.arms.answers import read_label, read_labels, read_spans
 from medsweep.arms.options import EndpointOptions
 from medsweep.arms.prompts import Message, Prompts
 from medsweep.arms.selection import choose
@@ -100,6 +100,8 @@ class Endpoint:
             names = self._prompts.names
             if self._task.kind == "classification":
                 return Prediction(document.id, label=read_label(answer, names))
+            if self._task.kind == "multilabel":
+                return Prediction(document.id, labels=read_labels(answer, names))
             # Placed in the whole text, of which the prompt may have shown the two ends.
             return Prediction(document.id, spans=read_spans(answer, document.text, names))
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medsweep.corpus import Document
+from medsweep.tasks import Task
+from medsweep.tasks.multilabel import likely_labels
 from medsweep.training._base import Prediction
 
 # Enough for lbfgs on every ladder seen; a warning of no convergence would be an error in tests.
@@ -55,15 +57,42 @@ def class_probabilities(
     return result
 
 
-def most_likely(
-    documents: Sequence[Document], labels: Sequence[str], probabilities: NDArray[np.float64]
+def labelled(task: Task, documents: Sequence[Document]) -> list[Document]:
+    """The documents that a linear model of whole documents can learn from."""
+    if task.kind == "multilabel":
+        return [d for d in documents if d.labels is not None]
+    return [d for d in documents if d.label in task.labels]
+
+
+def classify(
+    task: Task, train: Any, learnt: Sequence[Document], test: Any, asked: Sequence[Document]
 ) -> list[Prediction]:
-    """Each document's likeliest label, with the probabilities of all; one row a document."""
+    """Each document's likeliest class; or its likely labels, by a regression for each of them.
+
+    Args:
+        task: classification or multi-label.
+        train: (n, features) of ``learnt``.
+        learnt: documents with gold, see :func:`labelled`.
+        test: (m, features) of ``asked``.
+        asked: what is predicted.
+    """
+    labels = task.labels
+    if task.kind == "multilabel":
+        chances = [
+            class_probabilities(
+                train, [int(name in (d.labels or ())) for d in learnt], test, 2, balanced=True
+            )[:, 1]
+            for name in labels
+        ]
+        rows = np.array(chances).reshape(len(labels), len(asked)).T
+        return [likely_labels(d.id, labels, row) for d, row in zip(asked, rows, strict=True)]
+    targets = [labels.index(d.label or "") for d in learnt]
+    probabilities = class_probabilities(train, targets, test, len(labels), balanced=True)
     return [
         Prediction(
             d.id,
             label=labels[int(row.argmax())],
             scores=dict(zip(labels, row.tolist(), strict=True)),
         )
-        for d, row in zip(documents, probabilities, strict=True)
+        for d, row in zip(asked, probabilities, strict=True)
     ]

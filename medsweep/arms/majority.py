@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from medsweep.corpus import Document
 from medsweep.tasks import Task
+from medsweep.tasks.multilabel import likely_labels
 from medsweep.training._base import Prediction
 
 
 class Majority:
-    """Classification: the most frequent training label. NER: no mention at all."""
+    """Classification: the most frequent training label. NER: no mention at all.
+
+    Multi-label: the labels that at least half of the training documents have.
+    """
 
     trains = True
 
     def __init__(self, task: Task) -> None:
         self._task = task
         # Nothing of the training documents enters an answer of no spans.
-        self.trains = task.kind == "classification"
+        self.trains = task.kind != "ner"
 
     def predict(
         self,
@@ -30,6 +36,11 @@ class Majority:
         """The same for every document; of equally frequent labels the first by name."""
         if self._task.kind == "ner":
             return [Prediction(d.id, spans=()) for d in test]
+        if self._task.kind == "multilabel":
+            known = [d.labels for d in train if d.labels is not None]
+            rows = [[name in labels for name in self._task.labels] for labels in known]
+            shares = np.mean(rows or [[False] * len(self._task.labels)], axis=0)
+            return [likely_labels(d.id, self._task.labels, shares) for d in test]
         counts = Counter(d.label for d in train if d.label is not None)
         total = counts.total()
         if not total:

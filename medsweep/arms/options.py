@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from medsweep.errors import ConfigError
-from medsweep.tasks._base import TaskKind
+from medsweep.tasks._base import NO_LIKELIHOOD, TaskKind
 
 Count = Annotated[StrictInt, Field(ge=1)]
 Tokens = Annotated[StrictInt, Field(ge=8)]
@@ -52,7 +52,8 @@ class ZeroShotOptions(PromptOptions):
 
     Attributes:
         method: ``likelihood`` compares the labels' log-probabilities and always answers;
-            ``generate`` lets the model write JSON, which may fail to parse. NER generates.
+            ``generate`` lets the model write JSON, which may fail to parse. NER and multi-label
+            tasks generate.
         max_length: tokens of a document; a longer one loses its middle (NER: is cut in pieces).
         max_new_tokens: tokens that may be generated for a document.
     """
@@ -165,9 +166,10 @@ def check_arm(
 def _check_together(
     chosen: Options, kind: TaskKind, labels: Sequence[str] | None, where: str
 ) -> None:
-    if isinstance(chosen, ZeroShotOptions) and kind == "ner" and chosen.method == "likelihood":
+    what = NO_LIKELIHOOD.get(kind)
+    if isinstance(chosen, ZeroShotOptions) and what and chosen.method == "likelihood":
         raise ConfigError(
-            "spans have no likelihood to compare", where=f"{where}.method", fix="use generate"
+            f"{what} have no likelihood to compare", where=f"{where}.method", fix="use generate"
         )
     if isinstance(chosen, PromptOptions) and labels is not None:
         for label in chosen.names:

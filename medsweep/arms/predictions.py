@@ -9,6 +9,7 @@ from typing import Any
 from medsweep.arms.options import PredictionsOptions
 from medsweep.corpus import Document, Span
 from medsweep.errors import DataError
+from medsweep.stats.metrics import labels_of
 from medsweep.tasks import Task
 from medsweep.training._base import Prediction
 
@@ -16,8 +17,8 @@ from medsweep.training._base import Prediction
 class Predictions:
     """A table with a row for each test document: its id, and what was predicted.
 
-    ``pred`` is a label, or for NER JSON ``[[start, end, type], …]``; empty where the output of
-    what made it did not parse, which counts as wrong.
+    ``pred`` is a label, for multi-label tasks JSON ``[label, …]``, for NER JSON ``[[start, end,
+    type], …]``; empty where the output of what made it did not parse, which counts as wrong.
     """
 
     trains = False
@@ -89,6 +90,9 @@ class Predictions:
             return Prediction(doc_id, label=value or None)
         if not value:
             return Prediction(doc_id)
+        if self._task.kind == "multilabel":
+            where = f"{self._path}: document {doc_id}"
+            return Prediction(doc_id, labels=tuple(sorted(labels_of(value, where))))
         try:
             spans = tuple(sorted(_span(v) for v in json.loads(value)))
         except (ValueError, TypeError, KeyError):
@@ -101,7 +105,7 @@ class Predictions:
 
 
 def _text(value: Any) -> str:
-    """A cell as text; lists of spans may come as such from JSONL or parquet."""
+    """A cell as text; lists of labels or spans may come as such from JSONL or parquet."""
     if value is None or value != value:
         return ""
     return value if isinstance(value, str) else json.dumps(value)

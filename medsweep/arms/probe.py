@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModel
 
-from medsweep.arms.linear import class_probabilities, most_likely
+from medsweep.arms.linear import class_probabilities, classify, labelled
 from medsweep.arms.options import ProbeOptions
 from medsweep.corpus import Document
 from medsweep.errors import ModelError
@@ -26,7 +26,7 @@ _TOKENS_A_BATCH = 4096
 
 
 class Probe:
-    """Classification: mean-pooled, normalised embeddings. NER: each word's first token.
+    """Whole documents: mean-pooled, normalised embeddings. NER: each word's first token.
 
     A document's features are computed once in the life of the arm, whatever the number of
     sizes and draws, and kept in memory: they are derived from patients' texts.
@@ -64,19 +64,11 @@ class Probe:
     ) -> list[Prediction]:
         """Fit on ``train``'s features and predict."""
         self._compute([*train, *test])
-        return (self._classify if self._task.kind == "classification" else self._tag)(train, test)
+        return (self._tag if self._task.kind == "ner" else self._classify)(train, test)
 
     def _classify(self, train: Sequence[Document], test: Sequence[Document]) -> list[Prediction]:
-        labels = self._task.labels
-        known = [d for d in train if d.label in labels]
-        found = class_probabilities(
-            self._pooled(known),
-            [labels.index(d.label or "") for d in known],
-            self._pooled(test),
-            len(labels),
-            balanced=True,
-        )
-        return most_likely(test, labels, found)
+        known = labelled(self._task, train)
+        return classify(self._task, self._pooled(known), known, self._pooled(test), test)
 
     def _pooled(self, documents: Sequence[Document]) -> NDArray[np.float32]:
         """One row a document: the mean of its windows, of length 1."""
@@ -130,10 +122,10 @@ class Probe:
         values: dict[int, NDArray[np.float32]] = {}
         for batch in by_length(windows, _TOKENS_A_BATCH):
             for i, states in zip(batch, self._states([windows[i] for i in batch]), strict=True):
-                if self._task.kind == "classification":
-                    values[i] = states.mean(axis=0)
-                else:
+                if self._task.kind == "ner":
                     values[i] = states[_first_tokens(windows[i])]
+                else:
+                    values[i] = states.mean(axis=0)
         for i, window in enumerate(windows):
             self._known.setdefault(fresh[window.document].text, []).append((window, values[i]))
 

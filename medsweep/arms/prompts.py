@@ -13,6 +13,7 @@ from medsweep.tasks._base import TaskKind
 Message = dict[str, str]
 
 _SORT = "Read the clinical document and choose the one category that fits it."
+_MARK = "Read the clinical document and choose every category that fits it."
 _FIND = "Find every mention of the entity types below in the clinical document."
 
 
@@ -41,7 +42,8 @@ class Prompts:
         cls, task: Task, *, names: Mapping[str, str], instruction: str | None, as_json: bool
     ) -> Prompts:
         """The prompts of ``task`` with a sweep file's wording, where it gives one."""
-        first = instruction or (_SORT if task.kind == "classification" else _FIND)
+        usual = {"classification": _SORT, "multilabel": _MARK, "ner": _FIND}
+        first = instruction or usual[task.kind]
         called = {label: names.get(label, label) for label in task.labels}
         return cls(task.kind, task.labels, called, first, as_json)
 
@@ -76,6 +78,9 @@ class Prompts:
         if self.kind == "classification":
             name = self.names.get(document.label or "", document.label or "")
             return json.dumps({"label": name}, ensure_ascii=False) if self.as_json else name
+        if self.kind == "multilabel":
+            names = [self.names.get(label, label) for label in document.labels or ()]
+            return json.dumps({"labels": names}, ensure_ascii=False)
         found = [
             {"text": text, "type": self.names.get(s.type, s.type)}
             for s in document.spans or ()
@@ -84,7 +89,7 @@ class Prompts:
         return json.dumps(found, ensure_ascii=False)
 
     def _head(self) -> str:
-        kinds = "Categories" if self.kind == "classification" else "Entity types"
+        kinds = "Entity types" if self.kind == "ner" else "Categories"
         lines = "\n".join(f"- {self.names[label]}" for label in self.labels)
         return f"{self.instruction}\n{kinds}:\n{lines}"
 
@@ -94,6 +99,8 @@ class Prompts:
                 'Answer only with a JSON list of {"text": <exactly as written>, "type": <entity '
                 "type>}, in the order of the document, with every repetition; [] if there is none."
             )
+        if self.kind == "multilabel":
+            return 'Answer only with JSON: {"labels": [<category>, …]}, [] if none fits.'
         if self.as_json:
             return 'Answer only with JSON: {"label": <category>}.'
         return "Category:"

@@ -20,7 +20,7 @@ def choose(
     ``random`` gives the same examples for every document, drawn over the classes in turn.
     ``bm25`` gives the most similar ones, the most similar last, next to the question.
     """
-    labelled = [d for d in train if d.label is not None or d.spans is not None]
+    labelled = [d for d in train if d.has_gold]
     if how == "bm25" and labelled:
         return _Bm25(labelled, k)
     picked = _in_turn(labelled, k, seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medsweep.arms.linear import class_probabilities, most_likely
+from medsweep.arms.linear import class_probabilities, classify, labelled
 from medsweep.arms.tagging import spans_of, tags_of, words_of
 from medsweep.corpus import Document
 from medsweep.tasks import Task, head_labels
@@ -12,7 +12,7 @@ from medsweep.training._base import Prediction
 
 
 class Tfidf:
-    """Classification: TF-IDF of words and pairs of words. NER: a tag for each word.
+    """Whole documents: TF-IDF of words and pairs of words. NER: a tag for each word.
 
     NER looks at a word, its shape, beginning and end, and at two neighbours on either side;
     tags are chosen one by one, without a model of their order.
@@ -31,29 +31,18 @@ class Tfidf:
         seed: int,  # noqa: ARG002 - lbfgs has no randomness
     ) -> list[Prediction]:
         """Fit on ``train`` and predict."""
-        return (
-            self._classify(train, test)
-            if self._task.kind == "classification"
-            else (self._tag(train, test))
-        )
+        return (self._tag if self._task.kind == "ner" else self._classify)(train, test)
 
     def _classify(self, train: Sequence[Document], test: Sequence[Document]) -> list[Prediction]:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        labels = self._task.labels
-        known = [d for d in train if d.label in labels]
+        known = labelled(self._task, train)
         vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
         # A word of its own for every text: a vocabulary without a word is an error otherwise.
         mark = "medsweepdocument"
         fitted = vectorizer.fit_transform([f"{d.text} {mark}" for d in known] or [mark])
-        found = class_probabilities(
-            fitted,
-            [labels.index(d.label or "") for d in known],
-            vectorizer.transform([f"{d.text} {mark}" for d in test]) if test else fitted[:0],
-            len(labels),
-            balanced=True,
-        )
-        return most_likely(test, labels, found)
+        asked = vectorizer.transform([f"{d.text} {mark}" for d in test]) if test else fitted[:0]
+        return classify(self._task, fitted, known, asked, test)
 
     def _tag(self, train: Sequence[Document], test: Sequence[Document]) -> list[Prediction]:
         from sklearn.feature_extraction import DictVectorizer

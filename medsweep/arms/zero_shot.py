@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from medsweep.arms.answers import read_label, read_spans
+from medsweep.arms.answers import read_label, read_labels, read_spans
 from medsweep.arms.decoder import Decoder
 from medsweep.arms.options import ZeroShotOptions
 from medsweep.arms.prompts import Prompts
@@ -14,16 +14,17 @@ from medsweep.corpus import Document, Span
 from medsweep.errors import ConfigError
 from medsweep.models import ModelFolder
 from medsweep.tasks import Task
+from medsweep.tasks._base import NO_LIKELIHOOD
 from medsweep.training._base import Prediction
 
-# A label in JSON; a list of mentions.
-_NEW_TOKENS = {"classification": 32, "ner": 512}
+# A label in JSON; a list of them; a list of mentions.
+_NEW_TOKENS = {"classification": 32, "multilabel": 256, "ner": 512}
 
 Examples = Callable[[Document], list[Document]]
 
 
 class ZeroShot:
-    """Classification: the likeliest label, or one written as JSON. NER: mentions as JSON.
+    """Classification: the likeliest label, or one written as JSON. Else labels or mentions as JSON.
 
     The scores of the likelihood method are the softmax of the labels' mean log-probabilities
     a token: an order of preference, not a calibrated probability.
@@ -33,7 +34,7 @@ class ZeroShot:
 
     def __init__(self, task: Task, model: ModelFolder, options: ZeroShotOptions) -> None:
         self._task, self._options = task, options
-        default = "likelihood" if task.kind == "classification" else "generate"
+        default = "generate" if task.kind in NO_LIKELIHOOD else "likelihood"
         self._method = options.method or default
         self._prompts = Prompts.of(
             task,
@@ -61,9 +62,10 @@ class ZeroShot:
             return self._likeliest(test, prompts)
         answers = self._decoder.write(prompts, self._most)
         names = self._prompts.names
-        return [
-            Prediction(d.id, label=read_label(a, names)) for d, a in zip(test, answers, strict=True)
-        ]
+        pairs = zip(test, answers, strict=True)
+        if self._task.kind == "multilabel":
+            return [Prediction(d.id, labels=read_labels(a, names)) for d, a in pairs]
+        return [Prediction(d.id, label=read_label(a, names)) for d, a in pairs]
 
     def _examples(
         self,

@@ -20,7 +20,8 @@ COLUMNS = click.option(
     "names",
     multiple=True,
     metavar="PART=NAME",
-    help="Column of a part (id, text, label, entities, group), such as text=note. May be repeated.",
+    help="Column of a part (id, text, label, labels, entities, group), such as text=note. May be "
+    "repeated.",
 )
 
 

@@ -84,9 +84,10 @@ def convert(
     write_atomically(
         target.with_name(f"{target.name}.report.json"), [json.dumps(report, indent=2) + "\n"]
     )
+    labelled = sum(d.label is not None or d.labels is not None for d in documents)
     mentions = sum(summary.types.values())
     click.echo(
-        f"{target}: {summary.documents} documents, {sum(summary.labels.values())} with a label, "
+        f"{target}: {summary.documents} documents, {labelled} with a label, "
         f"{mentions} mentions, from {len(files)} {reader.name} file(s)",
         err=True,
     )

@@ -31,7 +31,8 @@ Examples:
 @click.option(
     "--metric",
     required=True,
-    help="macro_f1, micro_f1, accuracy (classification); span_f1, macro_span_f1 (ner).",
+    help="macro_f1, micro_f1, accuracy (classification); micro_f1, macro_f1, exact_match "
+    "(multilabel); span_f1, macro_span_f1 (ner).",
 )
 @click.option("--margin", required=True, type=float, help="Largest loss that is still a match.")
 @click.option(
@@ -43,7 +44,10 @@ Examples:
     help='JSON file {"MODEL": number of parameters}; names the smallest model.',
 )
 @click.option("--groups", metavar="COLUMN", help="Column of the patient, where patients repeat.")
-@click.option("--task", help="classification or ner [what the metric belongs to].")
+@click.option(
+    "--task",
+    help="classification, multilabel or ner [what the metric belongs to; F1 is classification's].",
+)
 @click.option("--seed", type=int, default=0, help="Of the bootstrap [0].")
 @click.option(
     "--out",
@@ -66,9 +70,9 @@ def command(
 
     PREDICTIONS is a .parquet, .csv or .jsonl file with the columns arm, model, train_size, draw,
     doc_id, gold, pred: one row a document and system. An arm without a model or a training size
-    leaves them empty; an empty pred could not be parsed and is wrong. Spans are JSON lists
-    [[start, end, "type"], ...]. Candidates are the finetuned rows, or else the other models of
-    the reference's arm.
+    leaves them empty; an empty pred could not be parsed and is wrong. Labels of a multi-label task
+    are JSON lists ["a", "b"], spans [[start, end, "type"], ...]. Candidates are the finetuned rows,
+    or else the other models of the reference's arm.
     """
     from medsweep.cli.verdict import show
     from medsweep.stats import METRICS
@@ -167,7 +171,7 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
             row = None
         if not isinstance(row, dict):
             raise DataError("is no JSON object", where=f"{path}:{number}")
-        # Spans may be given as lists; everywhere else they are JSON in a string.
+        # Labels and spans may be given as lists; everywhere else they are JSON in a string.
         rows.append({k: json.dumps(v) if isinstance(v, list) else v for k, v in row.items()})
     return pd.DataFrame(rows, dtype=object)
 

@@ -34,8 +34,8 @@ Examples:
 )
 @click.option(
     "--task",
-    type=click.Choice(["classification", "ner"]),
-    help="What is asked of a document [told by its labels or entities].",
+    type=click.Choice(["classification", "multilabel", "ner"]),
+    help="What is asked of a document [told by its label, labels or entities].",
 )
 @click.option("--format", "form", help="Format of the documents, where it cannot be inferred.")
 @click.option(
@@ -103,17 +103,23 @@ def _kind(documents: Sequence[Document], data: Path) -> TaskKind:
     """The task that the gold of the documents is for."""
     from medsweep.errors import DataError
 
-    labels = sum(d.label is not None for d in documents)
-    spans = sum(d.spans is not None for d in documents)
-    if labels and spans:
-        raise DataError("has labels and entities", where=str(data), fix=_CHOOSE)
-    if not labels and not spans:
+    told: dict[TaskKind, bool] = {
+        "classification": any(d.label is not None for d in documents),
+        "multilabel": any(d.labels is not None for d in documents),
+        "ner": any(d.spans is not None for d in documents),
+    }
+    kinds = [kind for kind, there in told.items() if there]
+    if len(kinds) > 1:
+        names = {"classification": "a label", "multilabel": "labels", "ner": "entities"}
+        has = " and ".join(names[kind] for kind in kinds)
+        raise DataError(f"has {has}", where=str(data), fix=_CHOOSE)
+    if not kinds:
         raise DataError(
             "has neither labels nor entities",
             where=str(data),
-            fix='add "label" or "entities" to the documents',
+            fix='add "label", "labels" or "entities" to the documents',
         )
-    return "classification" if labels else "ner"
+    return kinds[0]
 
 
 def _beside(path: Path, out: Path) -> str:

@@ -69,7 +69,7 @@ def _show_work(plan: Plan, console: Console) -> None:
 
 
 def _show_ladder(plan: Plan, console: Console) -> None:
-    """Labels by class (classification) or mentions by type (NER) in each rung of draw 0."""
+    """Labels by class, or mentions by type (NER), in each rung of draw 0."""
     from rich.table import Table
 
     work, fold = plan.workload, plan.workload.folds[0]
@@ -82,7 +82,7 @@ def _show_ladder(plan: Plan, console: Console) -> None:
         counts = Counter(
             label
             for d in documents
-            for label in ([d.label] if d.label else [s.type for s in d.spans or ()])
+            for label in ([d.label] if d.label else d.labels or [s.type for s in d.spans or ()])
         )
         table.add_row(str(size), *(str(counts[label]) for label in work.labels))
     console.print(table)

@@ -17,11 +17,10 @@ from pydantic import (
 
 from medsweep.stats.metrics import METRICS
 from medsweep.tasks import MethodName, TaskKind
+from medsweep.tasks._base import NO_LIKELIHOOD
 
 NEEDS_MODEL = ("probe", "zero_shot", "few_shot", "finetuned")
 WITHOUT_MODEL = ("majority", "rules", "tfidf", "predictions")
-
-NO_LIKELIHOOD = "spans have no likelihood to compare; use method head or generate"
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[StrictInt, Field(ge=1)]
@@ -56,9 +55,13 @@ class Task(_Section):
             raise ValueError(
                 f"metric {self.metric!r} is not one of {self.kind}; use {' or '.join(known)}"
             )
-        if self.kind == "ner" and self.method == "likelihood":
-            raise ValueError(NO_LIKELIHOOD)
+        _check_method(self.kind, self.method)
         return self
+
+
+def _check_method(kind: TaskKind, method: MethodName) -> None:
+    if method == "likelihood" and (what := NO_LIKELIHOOD.get(kind)):
+        raise ValueError(f"{what} have no likelihood to compare; use method head or generate")
 
 
 class Columns(_Section):
@@ -67,6 +70,7 @@ class Columns(_Section):
     id: str = "id"
     text: str = "text"
     label: str = "label"
+    labels: str = "labels"
     entities: str = "entities"
     group: str = "group"
 
@@ -337,8 +341,8 @@ class Sweep(_Section):
     def _methods_fit(self) -> Self:
         reference = self.reference.model if self.reference.arm == "finetuned" else None
         named = [*self.models, *([reference] if reference else [])]
-        if self.task.kind == "ner" and any(m.method == "likelihood" for m in named):
-            raise ValueError(NO_LIKELIHOOD)
+        for model in named:
+            _check_method(self.task.kind, self.method_of(model))
         twice = [m for m in self.models if reference and m.id == reference.id]
         for model in twice:
             if reference and self.method_of(model) != self.method_of(reference):

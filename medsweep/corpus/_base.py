@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-Kind = Literal["classification", "ner"]
+Kind = Literal["classification", "multilabel", "ner"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,6 +39,8 @@ class Document:
         label: gold of a classification document; None where unlabelled.
         spans: gold of an NER document, sorted; None where unannotated, ``()`` where the
             document has no mention.
+        labels: gold of a multi-label document, sorted; None where unlabelled, ``()`` where none
+            applies.
         group: what must not be torn over splits, such as the patient.
         source: where it was read from (``notes.jsonl:17``), for messages.
     """
@@ -48,7 +50,17 @@ class Document:
     label: str | None = field(default=None, repr=False)
     spans: tuple[Span, ...] | None = field(default=None, repr=False)
     group: str | None = None
+    labels: tuple[str, ...] | None = field(default=None, repr=False)
     source: str = field(default="", compare=False)
+
+    @property
+    def has_gold(self) -> bool:
+        """Whether it is labelled or annotated for any task."""
+        return not (self.label is None and self.labels is None and self.spans is None)
+
+    def without_gold(self) -> Document:
+        """As a model is to see it."""
+        return replace(self, label=None, labels=None, spans=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,7 @@ class Columns:
     id: str = "id"
     text: str = "text"
     label: str = "label"
+    labels: str = "labels"
     entities: str = "entities"
     group: str = "group"
 

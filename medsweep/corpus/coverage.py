@@ -20,7 +20,8 @@ class Coverage:
     Attributes:
         name: the label or the type.
         documents: in the whole corpus.
-        at: by training size; a whole number for labels, an expectation for types.
+        at: by training size; a whole number for classes, an expectation for what a document can
+            have several of.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Coverage:
 def coverage(documents: Sequence[Document], sizes: Sequence[int]) -> list[Coverage]:
     """Of every label or, where there are none, of every type, by the sizes up to the corpus's.
 
-    Labels as the ladder allots them; of types, which come several a document, the mean.
+    Classes as the ladder allots them; of labels and types that come several a document, the mean.
     """
     sizes = [s for s in sizes if s <= len(documents)]
     labels = Counter(d.label for d in documents if d.label is not None)
@@ -48,7 +49,9 @@ def coverage(documents: Sequence[Document], sizes: Sequence[int]) -> list[Covera
             Coverage(name, n, {s: part[name] for s, part in parts.items()})
             for name, n in available.items()
         ]
-    types = Counter(t for d in documents for t in {s.type for s in d.spans or ()})
+    types = Counter(
+        t for d in documents for t in {*(d.labels or ()), *(s.type for s in d.spans or ())}
+    )
     return [
         Coverage(name, n, {s: n * s / len(documents) for s in sizes})
         for name, n in sorted(types.items())

@@ -112,14 +112,18 @@ def text_key(document: Document) -> str:
 def _gold(document: Document) -> object:
     """Gold that can be compared between texts with different white space."""
     if document.spans is None:
-        return document.label, None
+        return document.label, document.labels, None
 
     def place(offset: int) -> int:
         return len("".join(document.text[:offset].split()))
 
-    return document.label, frozenset(
-        (s.type, *((place(a), place(b)) for a, b in s.fragments or ((s.start, s.end),)))
-        for s in document.spans
+    return (
+        document.label,
+        document.labels,
+        frozenset(
+            (s.type, *((place(a), place(b)) for a, b in s.fragments or ((s.start, s.end),)))
+            for s in document.spans
+        ),
     )
 
 
@@ -144,6 +148,7 @@ def _names(documents: Iterable[Document]) -> set[str]:
     names = set[str]()
     for document in documents:
         names.update(s.type for s in document.spans or ())
+        names.update(document.labels or ())
         if document.label is not None:
             names.add(document.label)
     return names

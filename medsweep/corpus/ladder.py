@@ -42,8 +42,9 @@ def build_ladder(
 ) -> Ladder:
     """Draw the ladder.
 
-    In every rung the classes (for NER see :func:`~medsweep.corpus.strata.strata_of`) are within
-    one document of their share, and each has a document where the rung has room for all.
+    In every rung the classes (:func:`~medsweep.corpus.strata.strata_of` says what those of
+    multi-label documents and of NER are) are within one document of their share, and each has a
+    document where the rung has room for all.
 
     Args:
         documents: what may be trained on.
@@ -65,8 +66,9 @@ def build_ladder(
     _check_sizes(rungs, len(documents))
     if kind == "classification":
         _check_classes(rungs, available, labels)
-    elif not any(d.spans for d in documents):
-        raise DataError("no training document has an entity", fix="add documents with entities")
+    elif not any(d.spans or d.labels for d in documents):
+        what = "a label" if kind == "multilabel" else "an entity"
+        raise DataError(f"no training document has {what}", fix="add documents that have some")
 
     counts = [dict[str, int]()]
     for size in rungs:

@@ -160,8 +160,9 @@ def _check_text(document: Document) -> None:
 
 
 def _check_gold(documents: list[Document], kind: Kind) -> None:
-    part = {"classification": "label", "ner": "entities"}[kind]
-    missing = [d for d in documents if (d.label if part == "label" else d.spans) is None]
+    part = {"classification": "label", "multilabel": "labels", "ner": "entities"}[kind]
+    gold = {"classification": "label", "multilabel": "labels", "ner": "spans"}[kind]
+    missing = [d for d in documents if getattr(d, gold) is None]
     if missing:
         raise DataError(
             f"{len(missing)} of {len(documents)} documents have no {part}, this one first",

@@ -11,14 +11,17 @@ from medsweep.corpus._base import Document, Kind
 def strata_of(documents: Sequence[Document], kind: Kind) -> list[str]:
     """The stratum of every document.
 
-    Classification: its label. NER: the one of its entity types that fewest documents have,
-    so that rare types are spread evenly, or ``""`` where it has no mention.
+    Classification: its label. Multi-label and NER: the one of its labels or entity types that
+    fewest documents have, so that rare ones are spread evenly, or ``""`` where it has none.
     """
     if kind == "classification":
         return [d.label or "" for d in documents]
-    types = [{s.type for s in d.spans or ()} for d in documents]
-    spread = Counter(t for of_one in types for t in of_one)
-    return [min(t, key=lambda x: (spread[x], x)) if t else "" for t in types]
+    names = [
+        set(d.labels or ()) if kind == "multilabel" else {s.type for s in d.spans or ()}
+        for d in documents
+    ]
+    spread = Counter(name for of_one in names for name in of_one)
+    return [min(n, key=lambda x: (spread[x], x)) if n else "" for n in names]
 
 
 def allocate(

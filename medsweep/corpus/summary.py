@@ -20,7 +20,7 @@ class Summary:
 
     Attributes:
         documents: how many.
-        unlabelled: documents with neither label nor spans (``()`` is annotated).
+        unlabelled: documents with neither label nor labels nor spans (``()`` is annotated).
         labels: documents by label.
         types: mentions by entity type.
         discontinuous: mentions in several pieces.
@@ -49,8 +49,12 @@ def summarise(documents: Sequence[Document]) -> Summary:
     lengths = sorted(len(d.text) for d in documents)
     return Summary(
         documents=len(documents),
-        unlabelled=sum(d.label is None and d.spans is None for d in documents),
-        labels=_counted(d.label for d in documents if d.label is not None),
+        unlabelled=sum(not d.has_gold for d in documents),
+        labels=_counted(
+            name
+            for d in documents
+            for name in {*(d.labels or ()), *([] if d.label is None else [d.label])}
+        ),
         types=_counted(s.type for s in spans),
         discontinuous=sum(bool(s.fragments) for s in spans),
         groups=len({d.group for d in documents if d.group is not None}),

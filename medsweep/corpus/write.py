@@ -20,6 +20,7 @@ def to_row(document: Document) -> dict[str, Any]:
         "id": document.id,
         "text": document.text,
         "label": document.label,
+        "labels": None if document.labels is None else list(document.labels),
         "entities": entities,
         "group": document.group,
     }

@@ -46,7 +46,7 @@ def model_card(item: Item, note: Note, verdict: Mapping[str, Any], documents: in
 def _pipeline(note: Note) -> str:
     if note.method != "head":
         return "text-generation"
-    return f"{'text' if note.task.kind == 'classification' else 'token'}-classification"
+    return f"{'token' if note.task.kind == 'ner' else 'text'}-classification"
 
 
 def _how_to_ask(note: Note) -> str:
@@ -80,8 +80,12 @@ def _section(title: str, lines: list[str]) -> str:
 
 
 def _task(note: Note) -> str:
-    what = "one label a document" if note.task.kind == "classification" else "entity spans"
-    return f"{what}: {', '.join(note.task.labels)}"
+    what = {
+        "classification": "one label a document",
+        "multilabel": "any number of labels a document",
+        "ner": "entity spans",
+    }
+    return f"{what[note.task.kind]}: {', '.join(note.task.labels)}"
 
 
 def _scores(
@@ -149,6 +153,14 @@ def _use(note: Note) -> list[str]:
         f"`medsweep predict ADAPTER NOTES`, or `PeftModel.from_pretrained(base, ADAPTER)` on "
         f"`{note.base}`; up to {note.recipe.max_length} tokens at once, longer documents in "
         "overlapping windows",
+        *(
+            [
+                f"with plain transformers: num_labels={len(note.task.labels)}, problem_type="
+                '"multi_label_classification"; a label applies where its logit is 0 or more'
+            ]
+            if note.method == "head" and note.task.kind == "multilabel"
+            else []
+        ),
         *(
             [
                 "where transformers has no token-classification class for the base, `base` is of "

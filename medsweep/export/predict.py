@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +24,26 @@ def predict_documents(
 
     Returns:
         One mapping a document, in order and without text: ``id, label, scores`` for
-        classification, ``id, entities`` with ``start, end, type`` for NER. A label or entities
-        are null where what the model wrote is no answer.
+        classification, ``id, labels, scores`` for multi-label tasks, ``id, entities`` with
+        ``start, end, type`` for NER. The answer is null where what the model wrote is none.
 
     Raises:
         ConfigError, DataError, ModelError: adapter, documents or base cannot be read.
     """
     note = read_note(adapter)
     read = corpus.read_documents(documents, kind=note.task.kind, format=format, unlabelled=True)
-    bare = [replace(d, label=None, spans=None) for d in read]
+    bare = [d.without_gold() for d in read]
     found = predict_plainly(adapter, note, bare, base=base)
     return [_row(p, note.task.kind) for p in found]
 
 
 def _row(prediction: Prediction, kind: TaskKind) -> dict[str, Any]:
+    scores = {label: round(score, 6) for label, score in prediction.scores.items()}
     if kind == "classification":
-        scores = {label: round(score, 6) for label, score in prediction.scores.items()}
         return {"id": prediction.doc_id, "label": prediction.label, "scores": scores}
+    if kind == "multilabel":
+        labels = None if prediction.labels is None else list(prediction.labels)
+        return {"id": prediction.doc_id, "labels": labels, "scores": scores}
     if prediction.spans is None:
         return {"id": prediction.doc_id, "entities": None}
     entities = [{"start": s.start, "end": s.end, "type": s.type} for s in prediction.spans]

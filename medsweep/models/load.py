@@ -72,7 +72,7 @@ def load_base(
             config = AutoConfig.from_pretrained(
                 folder.path,
                 trust_remote_code=trust_remote_code,
-                **_named(labels),
+                **_named(labels, task),
             )
             config.pad_token_id = tokenizer.pad_token_id
             # Training has no use for a cache, and one would number the layers.
@@ -119,11 +119,12 @@ def load_base(
     )
 
 
-def _named(labels: Sequence[str]) -> dict[str, Any]:
+def _named(labels: Sequence[str], task: Task) -> dict[str, Any]:
     """What a configuration says of a head; nothing where there is none."""
     if not labels:
         return {}
     return {
+        **({"problem_type": "multi_label_classification"} if task.kind == "multilabel" else {}),
         "num_labels": len(labels),
         "id2label": dict(enumerate(labels)),
         "label2id": {label: i for i, label in enumerate(labels)},
@@ -133,9 +134,7 @@ def _named(labels: Sequence[str]) -> dict[str, Any]:
 def _architecture(config: Any, task: Task, method: MethodName) -> Any:
     if method != "head":
         return AutoModelForCausalLM
-    if task.kind == "classification":
-        return AutoModelForSequenceClassification
-    return token_classifier(config)
+    return token_classifier(config) if task.kind == "ner" else AutoModelForSequenceClassification
 
 
 @torch.no_grad()

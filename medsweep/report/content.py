@@ -9,7 +9,7 @@ import pandas as pd
 
 from medsweep.report import breakdown, plots, sentences, tables, words
 from medsweep.report.blocks import Block, Bullets, Section, Text
-from medsweep.report.mistakes import ClassScore, confusion, label_scores, rows_of, span_scores
+from medsweep.report.mistakes import ClassScore, confusion, item_scores, label_scores, rows_of
 
 # A larger matrix cannot be read; the table by class still can.
 MOST_CLASSES = 20
@@ -80,8 +80,8 @@ def _mistakes(verdict: Mapping[str, Any], predictions: pd.DataFrame | None) -> l
             if len(found.pred) <= MOST_CLASSES:
                 blocks.append(breakdown.matrix(found, names[-1], rows["draw"].nunique()))
         else:
-            scores[role] = span_scores(rows)
-    noun = "label" if verdict["task"] == "classification" else "type"
+            scores[role] = item_scores(rows, verdict["task"])
+    noun = "type" if verdict["task"] == "ner" else "label"
     if not any(scores.values()):
         return blocks
     about = Text("Shown are the " + " and the ".join(names) + ".")

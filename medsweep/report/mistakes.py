@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from medsweep.stats.metrics import spans_of
+from medsweep.stats.metrics import labels_of, spans_of
 
 UNPARSABLE = "(unparsable)"
 OTHER = "(other label)"
@@ -85,16 +85,18 @@ def label_scores(found: Confusion) -> list[ClassScore]:
     ]
 
 
-def span_scores(rows: pd.DataFrame) -> list[ClassScore]:
-    """Strict precision, recall and F1 of every entity type, over all draws together."""
+def item_scores(rows: pd.DataFrame, task: str) -> list[ClassScore]:
+    """Precision, recall and F1 of every label (multi-label) or type (NER), over all draws."""
+    items_of: Callable[[str, str], frozenset[Any]] = spans_of if task == "ner" else labels_of
     hit: dict[str, int] = {}
     found: dict[str, int] = {}
     there: dict[str, int] = {}
     for gold_text, pred_text in zip(rows["gold"], rows["pred"], strict=True):
-        gold = spans_of(gold_text, "predictions: gold")
-        pred = spans_of(pred_text, "predictions: pred") if pred_text else frozenset()
-        for totals, spans in ((there, gold), (found, pred), (hit, gold & pred)):
-            for _, kind in spans:
+        gold = items_of(gold_text, "predictions: gold")
+        pred = items_of(pred_text, "predictions: pred") if pred_text else frozenset()
+        for totals, items in ((there, gold), (found, pred), (hit, gold & pred)):
+            for item in items:
+                kind = str(item[1]) if task == "ner" else item
                 totals[kind] = totals.get(kind, 0) + 1
     draws = max(1, rows["draw"].nunique())
     return [

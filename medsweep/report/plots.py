@@ -101,7 +101,7 @@ def focus(verdict: Mapping[str, Any]) -> dict[str, Any] | None:
 def confusion_of(
     verdict: Mapping[str, Any], predictions: pd.DataFrame, system: Mapping[str, Any]
 ) -> Confusion | None:
-    """The confusion matrix of one system, ``None`` for spans or without its rows."""
+    """The confusion matrix of one system, ``None`` where classes are not alternatives."""
     if verdict["task"] != "classification":
         return None
     rows = rows_of(predictions, system)

@@ -11,6 +11,7 @@ METRIC_NAMES = {
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
     "accuracy": "accuracy",
+    "exact_match": "exact match",
     "span_f1": "strict span F1",
     "macro_span_f1": "macro span F1",
 }

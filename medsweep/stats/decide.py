@@ -19,7 +19,7 @@ from scipy import stats
 from medsweep.errors import ConfigError
 from medsweep.stats import bootstrap, curve, intervals, power, variance
 from medsweep.stats.frame import Entry, Panel, read_panel
-from medsweep.stats.metrics import Counts, check_metric, count
+from medsweep.stats.metrics import Counts, check_metric, count, is_proportion
 from medsweep.stats.multiplicity import holm_of_sequences
 from medsweep.stats.verdict import (
     AdapterClaim,
@@ -69,7 +69,7 @@ def decide(
     Args:
         frame: a row a document, arm, model, training size and draw, with the columns ``arm, model,
             train_size, draw, doc_id, gold, pred``; ``pred`` ``""`` is unparsable, hence wrong.
-        task: ``classification`` or ``ner``.
+        task: ``classification``, ``multilabel`` or ``ner``.
         metric: one of the task's metrics.
         reference: ``{"arm": …, "model": …}``; the model may be left out, ``None`` or ``""`` where
             the arm has one or none. Of several training sizes the largest is taken, of several
@@ -170,8 +170,8 @@ class Evidence:
     def gather(cls, panel: Panel, task: str, metric: str, resamples: int, seed: int) -> Evidence:
         """Score and resample every system of the panel."""
         counts = count(task, panel.gold.tolist(), panel.preds.tolist(), metric, panel.ids)
-        single = metric in ("accuracy", "micro_f1") and panel.groups is None
-        right = panel.preds == panel.gold if single else None
+        single = is_proportion(task, metric) and panel.groups is None
+        right = counts.hit[:, :, 0] > 0 if single else None
         if panel.groups is not None:
             counts = counts.grouped(panel.groups)
         rng = np.random.default_rng(seed)

@@ -15,6 +15,9 @@ Conventions, fixed so that two people get the same number:
 * ``span_f1`` is strict: same offsets and same type. A span of a type that gold does not have is
   a false positive of ``span_f1`` and is outside of ``macro_span_f1``. An unparsable output
   predicts no span.
+* Multi-label tasks are scored alike, with labels in the place of spans: ``micro_f1`` over all
+  (document, label) pairs, ``macro_f1`` as the mean over gold's labels. ``exact_match`` is the
+  share of documents whose set of labels is right; an unparsable output is not the empty set.
 * 0/0 is 0.
 """
 
@@ -23,6 +26,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +38,15 @@ Weights = NDArray[np.float32]
 
 METRICS: dict[str, tuple[str, ...]] = {
     "classification": ("macro_f1", "micro_f1", "accuracy"),
+    "multilabel": ("micro_f1", "macro_f1", "exact_match"),
     "ner": ("span_f1", "macro_span_f1"),
+}
+
+# Proportions of documents, for which there are intervals without a bootstrap.
+_PROPORTIONS = {
+    ("classification", "micro_f1"),
+    ("classification", "accuracy"),
+    ("multilabel", "exact_match"),
 }
 
 # Resamples are scored in slices of about this many numbers, so memory stays flat.
@@ -51,18 +63,23 @@ def check_metric(kind: str, metric: str) -> None:
         )
 
 
+def is_proportion(kind: str, metric: str) -> bool:
+    """Whether a metric is the share of documents that a system has right."""
+    return (kind, metric) in _PROPORTIONS
+
+
 def score(kind: str, gold: Sequence[str], pred: Sequence[str], metric: str) -> float:
     """The ``metric`` of predictions against gold values, in [0, 1].
 
     Args:
-        kind: ``classification`` or ``ner``.
+        kind: ``classification``, ``multilabel`` or ``ner``.
         gold: one value a document, as ``predictions.parquet`` holds it.
         pred: the same for the prediction; ``""`` is unparsable.
         metric: one of ``METRICS[kind]``.
 
     Raises:
         ConfigError: the metric does not belong to the task.
-        DataError: no document, unequal lengths, or a value that is no JSON list of spans.
+        DataError: no document, unequal lengths, or a value that is not of the task's form.
     """
     return float(count(kind, gold, [pred], metric).scores()[0])
 
@@ -76,9 +93,9 @@ class Counts:
         hit: (systems, documents, classes): true positives.
         pred: (systems, documents, classes): predicted.
         gold: (documents, classes): present.
-        units: how many things are scored: documents, or gold spans.
+        units: how many things are scored: documents, or gold labels or spans.
 
-    Accuracy and micro-averages need one column in place of the classes.
+    Accuracy, exact match and micro-averages need one column in place of the classes.
     """
 
     metric: str
@@ -163,7 +180,7 @@ def count(
     """Reduce gold and the predictions of several systems to :class:`Counts`.
 
     Args:
-        kind: ``classification`` or ``ner``.
+        kind: ``classification``, ``multilabel`` or ``ner``.
         gold: one value a document.
         preds: for each system, one value a document, in the order of ``gold``.
         metric: one of ``METRICS[kind]``.
@@ -182,7 +199,11 @@ def count(
                 f"{len(gold)} gold values but {len(pred)} predictions",
                 fix="give one prediction for every document",
             )
-    build: Callable[..., Counts] = _count_labels if kind == "classification" else _count_spans
+    build: Callable[..., Counts] = {
+        "classification": _count_labels,
+        "multilabel": _count_label_sets,
+        "ner": _count_spans,
+    }[kind]
     return build(gold, preds, metric, ids or [str(i) for i in range(len(gold))])
 
 
@@ -207,35 +228,93 @@ def _count_labels(
     return Counts(metric, predicted * onehot[truth], predicted, onehot[truth], len(gold))
 
 
+def _count_label_sets(
+    gold: Sequence[str], preds: Sequence[Sequence[str]], metric: str, ids: Sequence[str]
+) -> Counts:
+    if metric != "exact_match":
+        return _count_items(
+            gold, preds, metric, ids, labels_of, str if metric == "macro_f1" else None
+        )
+    truth = [labels_of(v, f"document {name}: gold") for name, v in zip(ids, gold, strict=True)]
+    right = [
+        [
+            value != "" and labels_of(value, f"document {name}: pred") == labels
+            for name, value, labels in zip(ids, pred, truth, strict=True)
+        ]
+        for pred in preds
+    ]
+    hit = np.array(right, dtype=np.float32).reshape(-1, len(gold), 1)
+    one = np.ones((len(gold), 1), dtype=np.float32)
+    return Counts(metric, hit, np.broadcast_to(one, hit.shape), one, len(gold))
+
+
 def _count_spans(
     gold: Sequence[str], preds: Sequence[Sequence[str]], metric: str, ids: Sequence[str]
 ) -> Counts:
-    truth = [
-        spans_of(value, f"document {name}: gold") for name, value in zip(ids, gold, strict=True)
-    ]
-    types = {kind: i for i, kind in enumerate(sorted({t for doc in truth for _, t in doc}))}
-    micro = metric == "span_f1"
-    width = 1 if micro else max(1, len(types))
+    by_type = _type_of if metric == "macro_span_f1" else None
+    return _count_items(gold, preds, metric, ids, spans_of, by_type)
 
-    def column(kind: str) -> int | None:
-        return 0 if micro else types.get(kind)
+
+def _type_of(span: tuple[Any, str]) -> str:
+    return span[1]
+
+
+def _count_items(
+    gold: Sequence[str],
+    preds: Sequence[Sequence[str]],
+    metric: str,
+    ids: Sequence[str],
+    items_of: Callable[[str, str], frozenset[Any]],
+    class_of: Callable[[Any], str] | None,
+) -> Counts:
+    """Counts of the things that a document has several of.
+
+    Args:
+        gold, preds, metric, ids: as in :func:`count`.
+        items_of: parses a value.
+        class_of: of an item, for an average over classes; None counts all items together.
+    """
+    truth = [items_of(v, f"document {name}: gold") for name, v in zip(ids, gold, strict=True)]
+    names = sorted({class_of(item) for items in truth for item in items}) if class_of else []
+    classes = {name: i for i, name in enumerate(names)}
+    width = max(1, len(classes))
+
+    def column(item: Any) -> int | None:
+        return classes.get(class_of(item)) if class_of else 0
 
     hit = np.zeros((len(preds), len(gold), width), dtype=np.float32)
     found = np.zeros_like(hit)
     there = np.zeros((len(gold), width), dtype=np.float32)
-    for d, spans in enumerate(truth):
-        for _, kind in spans:
-            there[d, column(kind)] += 1
+    for d, items in enumerate(truth):
+        for item in items:
+            there[d, column(item)] += 1
     for s, pred in enumerate(preds):
         for d, value in enumerate(pred):
             if value == "":
                 continue
-            for span in spans_of(value, f"document {ids[d]}: pred"):
-                at = column(span[1])
+            for item in items_of(value, f"document {ids[d]}: pred"):
+                at = column(item)
                 if at is not None:
                     found[s, d, at] += 1
-                    hit[s, d, at] += span in truth[d]
+                    hit[s, d, at] += item in truth[d]
     return Counts(metric, hit, found, there, int(there.sum()))
+
+
+def labels_of(value: str, where: str) -> frozenset[str]:
+    """Parse ``[label, …]``.
+
+    Raises:
+        DataError: the value is anything else; the message holds ``where`` and never the value.
+    """
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise DataError(
+            "is not a JSON list of labels", where=where, fix='write ["label", …], [] for none'
+        )
+    return frozenset(found)
 
 
 def spans_of(value: str, where: str) -> frozenset[tuple[tuple[tuple[int, int], ...], str]]:

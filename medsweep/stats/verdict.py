@@ -159,7 +159,7 @@ class Verdict:
 
     Attributes:
         name: of the sweep.
-        task: ``classification`` or ``ner``.
+        task: ``classification``, ``multilabel`` or ``ner``.
         metric: the score that was compared.
         margin: largest loss that still counts as a match.
         alpha: one-sided family-wise error rate over all cells.

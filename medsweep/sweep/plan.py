@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from medsweep.corpus import Document
 from medsweep.errors import ConfigError, DataError
 from medsweep.models import ModelFolder, resolve
 from medsweep.sweep.items import Cell
-from medsweep.tasks import MethodName, labels_of, make_task
+from medsweep.tasks import MethodName, TaskKind, labels_of, make_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Fold:
 class Workload:
     """Everything a host needs, and no more. Goes to hosts through Ray's object store only."""
 
-    kind: Literal["classification", "ner"]
+    kind: TaskKind
     labels: tuple[str, ...]
     metric: str
     documents: Mapping[str, Document]
@@ -237,7 +237,7 @@ def _divide(sweep: Sweep) -> tuple[dict[str, list[Document]], list[_Division], l
     return {"train": train}, divisions, notes
 
 
-def _read(source: Source, kind: Literal["classification", "ner"]) -> list[Document]:
+def _read(source: Source, kind: TaskKind) -> list[Document]:
     documents: list[Document] = corpus.read_documents(
         Path(source.path),
         kind=kind,
@@ -273,7 +273,7 @@ def _folds(
                     for size in ladder.sizes
                 },
                 dev=tuple(dev),
-                test=tuple(replace(d, label=None, spans=None) for d in judged),
+                test=tuple(d.without_gold() for d in judged),
             )
         )
     return sizes, tuple(folds)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from medsweep.corpus import Document
 from medsweep.tasks._base import MethodName, Task, TaskKind
 from medsweep.tasks.classification import Classification
+from medsweep.tasks.multilabel import Multilabel
 from medsweep.tasks.ner import Ner
 
 __all__ = [
     "Classification",
     "MethodName",
+    "Multilabel",
     "Ner",
     "Task",
     "TaskKind",
@@ -23,20 +25,25 @@ __all__ = [
 
 def make_task(kind: TaskKind, labels: Sequence[str], metric: str) -> Task:
     """The task of a sweep: its kind, its labels (classes or entity types), its metric."""
-    if kind == "classification":
-        return Classification(tuple(sorted(labels)), metric)
-    return Ner(tuple(sorted(labels)), metric)
+    make: dict[TaskKind, Callable[[tuple[str, ...], str], Task]] = {
+        "classification": Classification,
+        "multilabel": Multilabel,
+        "ner": Ner,
+    }
+    return make[kind](tuple(sorted(labels)), metric)
 
 
 def head_labels(task: Task) -> tuple[str, ...]:
-    """What a head or a linear model tells apart: the classes, or IOB2 tags."""
-    if task.kind == "classification":
-        return task.labels
-    return ("O", *(f"{prefix}-{label}" for label in task.labels for prefix in "BI"))
+    """What a head or a linear model tells apart: the classes or labels, or IOB2 tags."""
+    if task.kind == "ner":
+        return ("O", *(f"{prefix}-{label}" for label in task.labels for prefix in "BI"))
+    return task.labels
 
 
 def labels_of(kind: TaskKind, documents: Iterable[Document]) -> tuple[str, ...]:
-    """Classes, or entity types, that occur in ``documents``, sorted."""
+    """Classes, labels or entity types that occur in ``documents``, sorted."""
     if kind == "classification":
         return tuple(sorted({d.label for d in documents if d.label is not None}))
+    if kind == "multilabel":
+        return tuple(sorted({name for d in documents for name in d.labels or ()}))
     return tuple(sorted({s.type for d in documents for s in d.spans or ()}))

@@ -11,9 +11,11 @@ from typing import Literal, Protocol
 from medsweep.corpus import Document
 from medsweep.training._base import Prediction
 
-TaskKind = Literal["classification", "ner"]
+TaskKind = Literal["classification", "multilabel", "ner"]
 # How a model answers: by a head of its own, by the likeliest label, or in writing.
 MethodName = Literal["head", "likelihood", "generate"]
+# Gold of which there are too many values to compare the likelihoods of, by kind of task.
+NO_LIKELIHOOD = {"multilabel": "sets of labels", "ner": "spans"}
 
 
 class Task(Protocol):
@@ -21,7 +23,7 @@ class Task(Protocol):
 
     Attributes:
         kind: its name in the sweep file.
-        labels: classification: the classes, sorted; ner: the entity types, sorted.
+        labels: the classes, the labels or the entity types, sorted.
         metric: the metric that search maximises and the verdict is given for.
     """
 
@@ -35,8 +37,9 @@ class Task(Protocol):
     def gold(self, document: Document) -> str:
         """The document's gold as ``predictions.parquet`` holds it.
 
-        Classification: the label. NER: JSON ``[[start, end, type], …]``, sorted, without text;
-        a discontinuous span is ``[start, end, type, [[s, e], …]]``.
+        Classification: the label. Multi-label: JSON ``[label, …]``, sorted. NER: JSON
+        ``[[start, end, type], …]``, sorted, without text; a discontinuous span is
+        ``[start, end, type, [[s, e], …]]``.
         """
         ...
 

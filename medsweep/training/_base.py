@@ -83,12 +83,14 @@ class Prediction:
         doc_id: the document.
         label: classification: the predicted label; None where the output did not parse.
         spans: NER: predicted spans, sorted.
-        scores: probability by label (classification); may be empty.
+        labels: multi-label: predicted labels, sorted; None where the output did not parse.
+        scores: probability by label (not for NER); may be empty.
     """
 
     doc_id: str
     label: str | None = field(default=None, repr=False)
     spans: tuple[Span, ...] | None = field(default=None, repr=False)
+    labels: tuple[str, ...] | None = field(default=None, repr=False)
     scores: Mapping[str, float] = field(default_factory=dict, repr=False)
 
 

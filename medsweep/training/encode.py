@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from medsweep.corpus import Document, Span
 from medsweep.tasks import Task
+from medsweep.tasks.multilabel import likely_labels
 from medsweep.training._base import Prediction
 
 IGNORED = -100
 # Neighbouring windows share this part of their tokens, so that a mention at the edge of one is
 # in the middle of the other.
 OVERLAP = 0.25
+Target = int | tuple[int, ...] | NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Window:
         ids: token ids, with the model's special tokens.
         offsets: (tokens, 2) character offsets in the document's text; (0, 0) for special ones.
         words: word index of each token, -1 for special ones.
-        target: a class, or a tag for each token; None where unlabelled.
+        target: a class, a tag for each token, or for each label whether it applies; None where
+            unlabelled.
         key: names the content, so that equal windows share what is computed from them.
     """
 
@@ -37,7 +40,7 @@ class Window:
     ids: tuple[int, ...]
     offsets: NDArray[np.int32] = field(repr=False)
     words: NDArray[np.int32] = field(repr=False)
-    target: int | tuple[int, ...] | None = field(repr=False)
+    target: Target = field(repr=False)
     key: bytes = field(repr=False)
 
 
@@ -105,9 +108,12 @@ class Encoder:
 
     def _target(
         self, document: Document, offsets: NDArray[np.int32], words: NDArray[np.int32]
-    ) -> int | tuple[int, ...] | None:
+    ) -> Target:
         if self._task.kind == "classification":
             return None if document.label is None else self._index.get(document.label)
+        if self._task.kind == "multilabel":
+            mine = document.labels
+            return None if mine is None else np.array([name in mine for name in self._labels])
         if document.spans is None:
             return None
         tags = self._tags(document, offsets)
@@ -138,8 +144,8 @@ class Encoder:
     ) -> list[Prediction]:
         """Predictions for documents, in order, from their windows' logits.
 
-        Classification: the mean of the windows' logits. NER: each word's tag comes from the
-        window in which it stands farthest from an edge.
+        Classification and multi-label: the mean of the windows' logits. NER: each word's tag
+        comes from the window in which it stands farthest from an edge.
         """
         by_document: list[list[int]] = [[] for _ in documents]
         for i, window in enumerate(windows):
@@ -157,6 +163,9 @@ class Encoder:
                         scores=dict(zip(self._labels, scores.tolist(), strict=True)),
                     )
                 )
+            elif self._task.kind == "multilabel":
+                mean = np.mean([logits[i] for i in mine], axis=0, dtype=np.float64)
+                predictions.append(likely_labels(document.id, self._labels, _sigmoid(mean)))
             else:
                 words = self._best_words([(windows[i], logits[i]) for i in mine])
                 predictions.append(Prediction(document.id, spans=self._spans(document.text, words)))
@@ -197,6 +206,12 @@ class Encoder:
         if open_:
             spans.append(_trimmed(text, *open_))
         return tuple(sorted({s for s in spans if s.end > s.start}))
+
+
+def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Without overflow; 0 gives exactly one half."""
+    chances: NDArray[np.float64] = 0.5 * (1 + np.tanh(logits / 2))
+    return chances
 
 
 def _trimmed(text: str, start: int, end: int, kind: str) -> Span:

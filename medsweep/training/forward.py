@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from medsweep.models.load import Base
 from medsweep.training.batches import by_length
-from medsweep.training.encode import IGNORED, Window
+from medsweep.training.encode import IGNORED, Target, Window
 from medsweep.training.precision import autocast
 from medsweep.training.prefix import PrefixCache, entering_at, stack_hidden
 
@@ -81,12 +82,22 @@ def read_windows(
 def batch_loss(logits: Tensor, windows: Sequence[Window], weights: Tensor, count: int) -> Tensor:
     """A batch's share of its step's loss: cross-entropy summed, over ``count`` of the step.
 
+    Multi-label: the binary cross-entropy of each label, as transformers computes it for the problem
+    type ``multi_label_classification``.
+
     Args:
-        logits: (windows, classes) or (windows, longest, tags).
+        logits: (windows, classes or labels) or (windows, longest, tags).
         windows: the batch.
-        weights: of the classes; a document counts as its class does.
-        count: windows of the step, or its tagged tokens.
+        weights: of the classes; a document counts as its class does. Of labels: that of the
+            documents to which the label applies.
+        count: windows of the step, its pairs of window and label, or its tagged tokens.
     """
+    if isinstance(windows[0].target, np.ndarray):
+        applies = _applies(windows).to(logits)
+        each = F.binary_cross_entropy_with_logits(
+            logits, applies, pos_weight=weights, reduction="sum"
+        )
+        return each / count
     if logits.ndim == 2:
         target = torch.tensor([w.target for w in windows], device=logits.device)
         return (F.cross_entropy(logits, target, reduction="none") * weights[target]).sum() / count
@@ -102,18 +113,30 @@ def batch_loss(logits: Tensor, windows: Sequence[Window], weights: Tensor, count
 
 
 def targets_in(windows: Sequence[Window]) -> int:
-    """What a step's loss is the mean over: windows, or tagged tokens."""
-    return max(
-        1,
-        sum(
-            sum(t != IGNORED for t in w.target) if isinstance(w.target, tuple) else 1
-            for w in windows
-        ),
-    )
+    """What a step's loss is the mean over: windows, labels of windows, or tagged tokens."""
+    return max(1, sum(_size(w.target) for w in windows))
+
+
+def _applies(windows: Sequence[Window]) -> Tensor:
+    """(windows, labels), true where a label applies."""
+    return torch.tensor(np.array([w.target for w in windows], dtype=bool))
+
+
+def _size(target: Target) -> int:
+    if isinstance(target, np.ndarray):
+        return target.size
+    return sum(t != IGNORED for t in target) if isinstance(target, tuple) else 1
 
 
 def class_weights(windows: Sequence[Window], classes: int, weighted: bool) -> Tensor:
-    """Inverse square roots of class frequencies, 1 in the mean over ``windows``."""
+    """Inverse square roots of class frequencies, 1 in the mean over ``windows``.
+
+    Of labels: the ratio of two such weights, of the windows that have it to those that have not.
+    """
+    if windows and isinstance(windows[0].target, np.ndarray):
+        having = _applies(windows).sum(0)
+        ratio = (len(windows) - having).clamp(min=1) / having.clamp(min=1)
+        return ratio.sqrt() if weighted else torch.ones(classes)
     counts = torch.zeros(classes)
     for window in windows:
         if isinstance(window.target, int):

@@ -1,6 +1,7 @@
 """A tiny real decoder whose tokenizer is trained here, and small corpora."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,17 @@ DRUGS = ("aspirin", "warfarin", "insulin")
 def classification(count: int, seed: int, prefix: str = "d") -> list[Document]:
     rows = make_documents(count, seed, prefix)
     return [Document(r["id"], r["text"], label=r["label"]) for r in rows]
+
+
+def multilabel(count: int, seed: int, prefix: str = "d") -> list[Document]:
+    """Two neighbouring documents as one, with the labels of both; of equal labels with one."""
+    rows = make_documents(count + 1, seed, prefix)
+    return [
+        Document(
+            a["id"], f"{a['text']} {b['text']}", labels=tuple(sorted({a["label"], b["label"]}))
+        )
+        for a, b in pairwise(rows)
+    ]
 
 
 def ner(count: int, prefix: str = "d") -> list[Document]:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from medsweep.arms.answers import anchor_spans, read_label, read_spans
+from medsweep.arms.answers import anchor_spans, read_label, read_labels, read_spans
 from medsweep.arms.selection import choose
 from medsweep.corpus import Document, Span
 
@@ -95,3 +95,17 @@ def test_random_covers_classes() -> None:
     picked = choose(train, 2, "random", 5)(train[0])
     assert {d.label for d in picked} == {"a", "b"}
     assert len(choose(train, 50, "random", 5)(train[0])) == 9
+
+
+@pytest.mark.parametrize(
+    ("answer", "labels"),
+    [
+        ('Sure: {"labels": ["Drug", " dose "]}', ("dose", "drug")),
+        ('{"labels": []}', ()),
+        ('{"labels": ["weather"]}', ()),
+        ('{"labels": "drug"}', None),
+        ("drug", None),
+    ],
+)
+def test_labels_are_read(answer: str, labels: tuple[str, ...] | None) -> None:
+    assert read_labels(answer, {"drug": "Drug", "dose": "Dose"}) == labels

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from medsweep.arms import Arm, make_arm
+from medsweep.arms.endpoint import Endpoint
 from medsweep.arms.options import OPTIONS
 from medsweep.corpus import Document
 from medsweep.models import ModelFolder, resolve
 from medsweep.tasks import Task, make_task
-from tests.arms.conftest import classification, ner, without_gold
+from tests.arms.conftest import classification, multilabel, ner, without_gold
 from tests.arms.server import serving
 
 LABELS = ("former", "never", "smoker")
@@ -24,16 +25,22 @@ NAMES = tuple(OPTIONS)
 def _task(kind: str) -> Task:
     if kind == "classification":
         return make_task("classification", LABELS, "macro_f1")
+    if kind == "multilabel":
+        return make_task("multilabel", LABELS, "micro_f1")
     return make_task("ner", ("Drug",), "span_f1")
 
 
 def _documents(kind: str) -> tuple[list[Document], list[Document]]:
     if kind == "classification":
         return classification(24, 1), classification(7, 2, "t")
+    if kind == "multilabel":
+        return multilabel(24, 1), multilabel(7, 2, "t")
     return ner(12), ner(7, "t")
 
 
-@pytest.fixture(params=[(n, k) for n in NAMES for k in ("classification", "ner")], ids=str)
+@pytest.fixture(
+    params=[(n, k) for n in NAMES for k in ("classification", "multilabel", "ner")], ids=str
+)
 def case(
     request: pytest.FixtureRequest, tmp_path: Path, tiny_bert: Path, decoder: ModelFolder
 ) -> Iterator[tuple[Arm, Task, list[Document], list[Document]]]:
@@ -44,9 +51,11 @@ def case(
     if name == "rules":
         rules = tmp_path / "rules.yaml"
         rules.write_text(
-            "default: smoker\nrules: [{label: never, pattern: denies}]"
-            if kind == "classification"
-            else "rules: [{type: Drug, pattern: '(aspirin|insulin)'}]"
+            {
+                "classification": "default: smoker\nrules: [{label: never, pattern: denies}]",
+                "multilabel": "rules: [{label: never, pattern: denies}]",
+                "ner": "rules: [{type: Drug, pattern: '(aspirin|insulin)'}]",
+            }[kind]
         )
         options = {"path": str(rules)}
     if name == "predictions":
@@ -57,10 +66,11 @@ def case(
         options = {"path": str(table)}
     if name == "few_shot":
         options = {"k": 2, "example_length": 16}
-    if name in ("zero_shot", "few_shot") and kind == "ner":
+    if name in ("zero_shot", "few_shot") and kind != "classification":
         options["max_new_tokens"] = 8
     if name == "endpoint":
-        answer = '{"label": "never"}' if kind == "classification" else "[]"
+        answers = {"classification": '{"label": "never"}', "multilabel": '{"labels": ["never"]}'}
+        answer = answers.get(kind, "[]")
         with serving(lambda _: (200, answer)) as (url, _):
             yield (
                 make_arm(name, task, options={"url": url, "model": "m", "k": 2}),
@@ -85,6 +95,10 @@ def test_predicts_every_document_in_order_and_alike_twice(
         assert {p.label for p in first} <= {*LABELS, None}
         for p in first:
             assert not p.scores or sum(p.scores.values()) == pytest.approx(1, abs=1e-5)
+    elif task.kind == "multilabel":
+        assert all(set(p.labels or ()) <= set(LABELS) for p in first)
+        if isinstance(arm, Endpoint):
+            assert {p.labels for p in first} == {("never",)}
     else:
         for p, d in zip(first, test, strict=True):
             assert all(0 <= s.start < s.end <= len(d.text) for s in p.spans or ())
@@ -100,9 +114,21 @@ def test_nothing_to_predict(case: tuple[Arm, Task, list[Document], list[Document
 def test_empty_text_and_one_class(case: tuple[Arm, Task, list[Document], list[Document]]) -> None:
     arm, task, train, test = case
     empty = Document(test[0].id, "")
-    one = [d for d in train if d.label == train[0].label]
+    one = [d for d in train if (d.label, d.labels) == (train[0].label, train[0].labels)]
     assert len(arm.predict(one, [empty], seed=0)) == 1
     assert isinstance(task.value(arm.predict(one, [empty], seed=0)[0]), str)
+
+
+def test_labels_that_share_a_document_are_told_apart(tiny_bert: Path) -> None:
+    task, train, test = _task("multilabel"), *_documents("multilabel")
+    for name in ("tfidf", "probe"):
+        arm = make_arm(name, task, model=resolve(str(tiny_bert)))
+        found = [task.value(p) for p in arm.predict(multilabel(90, 3), without_gold(test), seed=0)]
+        assert task.score([task.gold(d) for d in test], found)["micro_f1"] > 0.7, name
+    # Two documents in three have each label.
+    (first, *_) = make_arm("majority", task).predict(train, test, seed=0)
+    assert first.labels == LABELS
+    assert set(first.scores.values()) == {2 / 3}
 
 
 def test_arms_import_no_torch() -> None:

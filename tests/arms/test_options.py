@@ -18,6 +18,8 @@ from tests.arms.conftest import classification
         ("few_shot", "ner", {"selecton": "bm25"}, "did you mean selection"),
         ("few_shot", "ner", {"k": 0}, r"options\.k"),
         ("zero_shot", "ner", {"method": "likelihood"}, "use generate"),
+        ("zero_shot", "multilabel", {"method": "likelihood"}, "use generate"),
+        ("rules", "multilabel", {}, "options.path"),
         ("predictions", "ner", {"path": "nowhere.csv"}, "no such file"),
         ("predictions", "ner", {"path": "nowhere.xls"}, "convert"),
         ("predictions", "ner", {}, r"options\.path"),

@@ -207,3 +207,27 @@ class TestShow:
         lines = self.shown(verdict(long)).splitlines()
         assert max(map(len, lines)) <= 80
         assert "[x]very" in "".join(lines)
+
+    def test_several_labels_a_document(self, tmp_path: Path) -> None:
+        rows = [
+            {
+                "arm": arm,
+                "model": model,
+                "train_size": 10,
+                "draw": 0,
+                "doc_id": f"d{i}",
+                "gold": ["a", "b"][: i % 3],
+                "pred": ["a", "b"][: (i + shift * (i % 5 == 0)) % 3],
+            }
+            for arm, model, shift in (("finetuned", "m", 0), ("tfidf", "", 1))
+            for i in range(30)
+        ]
+        (tmp_path / "p.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+        options = ("--reference", "tfidf", "--margin", "0.05", "--out", tmp_path / "out")
+        asked = ("--metric", "micro_f1", "--task", "multilabel")
+        done = medsweep("decide", tmp_path / "p.jsonl", *options, *asked)
+        assert done.returncode == 0, done.stderr
+        verdict = json.loads((tmp_path / "out" / "verdict.json").read_text())
+        assert verdict["task"] == "multilabel"
+        assert verdict["cells"][0]["score"] == 1
+        assert "by label" in (tmp_path / "out" / "report.html").read_text()

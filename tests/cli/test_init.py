@@ -132,3 +132,14 @@ def test_every_section_is_explained() -> None:
 )
 def test_a_ladder_doubles_and_ends_with_all(trainable: int, sizes: list[int | str]) -> None:
     assert sizes_for(trainable) == sizes
+
+
+def test_several_labels_a_document_are_told(tmp_path: Path) -> None:
+    rows = [f'{{"text": "note {i}", "labels": ["a"]}}\n' for i in range(40)]
+    (tmp_path / "several.jsonl").write_text("".join(rows))
+    init("several.jsonl")
+    task = load_sweep("sweep.yaml").task
+    assert (task.kind, task.metric) == ("multilabel", "micro_f1")
+    (tmp_path / "both.jsonl").write_text('{"text": "a", "labels": [], "label": "a"}\n')
+    with pytest.raises(InputError, match="has a label and labels"):
+        init("both.jsonl", "--out", "other.yaml")

@@ -50,6 +50,8 @@ def test_a_model_can_answer_otherwise_than_the_task_says(sweep_file: Path) -> No
     assert [sweep.method_of(m) for m in sweep.models] == ["generate", "head"]
     (problem,) = problems(sweep_file, "task={kind: ner, method: likelihood}")
     assert "spans have no likelihood" in problem
+    (problem,) = problems(sweep_file, "task={kind: multilabel, method: likelihood}")
+    assert "sets of labels have no likelihood" in problem
     named = "models=[{id: c/d, method: likelihood}]"
     (problem,) = problems(sweep_file, "task=ner", named)
     assert "spans have no likelihood" in problem

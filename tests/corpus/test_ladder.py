@@ -1,10 +1,11 @@
+import random
 from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medsweep.corpus import Document, Span, build_ladder
+from medsweep.corpus import Document, Span, build_ladder, hold_out
 from medsweep.corpus.strata import allocate
 from medsweep.errors import DataError
 from tests.corpus.conftest import labelled
@@ -106,3 +107,30 @@ def test_a_size_that_is_no_rung() -> None:
     ladder = build_ladder(labelled({"a": 3, "b": 3}), [4], 1, kind="classification", seed=0)
     with pytest.raises(ValueError, match="no rung"):
         ladder.subset(0, 5)
+
+
+def test_every_rung_holds_every_label_near_its_share() -> None:
+    rng = random.Random(1)
+    shares = {"a": 0.6, "b": 0.3, "c": 0.1, "d": 0.03}
+    documents = [
+        Document(
+            f"{n}", f"text {n}", labels=tuple(x for x, p in shares.items() if rng.random() < p)
+        )
+        for n in range(400)
+    ]
+    rest, held = hold_out(documents, 100, kind="multilabel", seed=0)
+    ladder = build_ladder(rest, [25, 100], 5, kind="multilabel", seed=0, labels=tuple(shares))
+    counts = Counter(x for d in documents for x in d.labels or ())
+    for part in (held, *(ladder.subset(draw, size) for draw in range(5) for size in (25, 100))):
+        found = Counter(x for d in part for x in d.labels or ())
+        for name, count in counts.items():
+            assert found[name] >= 1
+            # What is drawn at random has a standard deviation of 0.1 for a and b in 25.
+            assert abs(found[name] / len(part) - count / len(documents)) < 0.15
+    assert set(ladder.subset(0, 25)) < set(ladder.subset(0, 100))
+
+
+def test_no_label_at_all() -> None:
+    documents = [Document("1", "a", labels=()), Document("2", "b", labels=())]
+    with pytest.raises(DataError, match="no training document has a label"):
+        build_ladder(documents, [1], 1, kind="multilabel", seed=0)

@@ -60,3 +60,9 @@ def test_strata_of_mentions_are_the_rarest_types() -> None:
         for n, types in enumerate(rows)
     ]
     assert strata_of(documents, "ner") == ["Drug", "Dose", "Form", ""]
+
+
+def test_strata_of_several_labels_are_the_rarest_labels() -> None:
+    rows: list[tuple[str, ...]] = [("a",), ("a", "b"), ("a", "b", "c"), ()]
+    documents = [Document(str(n), "x", labels=labels) for n, labels in enumerate(rows)]
+    assert strata_of(documents, "multilabel") == ["a", "b", "c", ""]

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from medsweep.report import headline, sentences, to_markdown, write_figures, write_report
-from medsweep.report.mistakes import OTHER, UNPARSABLE, confusion, label_scores, span_scores
+from medsweep.report.mistakes import OTHER, UNPARSABLE, confusion, item_scores, label_scores
 from tests.report.simulate import SWEEP, predictions, trials, verdict
 
 NAMESPACES = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
@@ -184,9 +184,17 @@ class TestMistakes:
         rows = pd.DataFrame(
             {"draw": 0, "gold": [gold, gold], "pred": ['[[0, 4, "x"], [6, 8, "y"]]', ""]}
         )
-        x, y = span_scores(rows)
+        x, y = item_scores(rows, "ner")
         assert (x.name, x.precision, x.recall, x.support) == ("x", 1.0, 0.5, 2)
         assert (y.precision, y.recall, y.f1) == (0.0, 0.0, 0.0)
+
+    def test_scores_of_labels_that_come_together(self) -> None:
+        rows = pd.DataFrame(
+            {"draw": 0, "gold": ['["a", "b"]', "[]", '["a"]'], "pred": ['["a"]', '["b"]', ""]}
+        )
+        a, b = item_scores(rows, "multilabel")
+        assert (a.name, a.precision, a.recall, a.support) == ("a", 1.0, 0.5, 2)
+        assert (b.precision, b.recall) == (0.0, 0.0)
 
 
 class TestMarkdown:

@@ -453,3 +453,27 @@ class TestTablesWithoutMissingValues:
         assert found.reference.score == 1.0
         assert found.cells[0].score == pytest.approx(38 / 40)
         assert found.arms[0].parse_failures == pytest.approx(1 / 40)
+
+
+def test_exact_match_of_label_sets_is_decided_as_accuracy_is() -> None:
+    rng = np.random.default_rng(0)
+    gold = rng.choice(["a", "b"], 120)
+    rows = []
+    for arm, share in (("finetuned", 0.9), ("tfidf", 0.85)):
+        right = rng.random(120) < share
+        rows += [
+            (arm, arm, 10, 0, f"{i}", g, g if r else "c")
+            for i, (g, r) in enumerate(zip(gold, right, strict=True))
+        ]
+    table = pd.DataFrame(
+        rows, columns=["arm", "model", "train_size", "draw", "doc_id", "gold", "pred"]
+    )
+    sets = table.assign(**{c: table[c].map(lambda v: json.dumps([v])) for c in ("gold", "pred")})
+    # The same set may be written in another way.
+    sets["pred"] = sets["pred"].str.replace('["a"]', '[ "a", "a" ]')
+    options: Any = {"reference": {"arm": "tfidf", "model": "tfidf"}, "margin": 0.1}
+    one = decide(table, task="classification", metric="accuracy", **options).to_dict()
+    two = decide(sets, task="multilabel", metric="exact_match", **options).to_dict()
+    assert one["cells"] == two["cells"]
+    three = decide(sets, task="multilabel", metric="micro_f1", **options).to_dict()
+    assert three["cells"][0]["score"] == pytest.approx(one["cells"][0]["score"])

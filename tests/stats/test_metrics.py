@@ -51,6 +51,37 @@ def test_weights_equal_a_metric_on_repeated_documents(
         assert second == pytest.approx(perfect, abs=1e-6)
 
 
+SETS = st.lists(
+    st.tuples(st.sets(st.sampled_from(LABELS)), st.sets(st.sampled_from([*LABELS, "other"]))),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(SETS)
+@settings(max_examples=100, deadline=None)
+def test_metrics_of_label_sets_equal_scikit_learn(pairs: list[tuple[set[str], set[str]]]) -> None:
+    names = [*LABELS, "other"]
+    truth, guess = (
+        np.array([[n in s for n in names] for s in side]) for side in zip(*pairs, strict=True)
+    )
+    gold, pred = ([json.dumps(sorted(s)) for s in side] for side in zip(*pairs, strict=True))
+    micro = f1_score(truth, guess, average="micro", zero_division=0)
+    assert score("multilabel", gold, pred, "micro_f1") == pytest.approx(micro)
+    there = [i for i in range(len(names)) if truth[:, i].any()]
+    macro = f1_score(truth, guess, labels=there, average="macro", zero_division=0) if there else 0
+    assert score("multilabel", gold, pred, "macro_f1") == pytest.approx(macro)
+    exact = accuracy_score(truth, guess)
+    assert score("multilabel", gold, pred, "exact_match") == pytest.approx(exact)
+
+
+def test_an_unreadable_set_of_labels_is_not_the_empty_one() -> None:
+    assert score("multilabel", ["[]", '["a"]'], ["", '["a"]'], "exact_match") == 0.5
+    with pytest.raises(DataError, match="document 0: pred") as caught:
+        score("multilabel", ["[]"], ['[["SECRET"]]'], "micro_f1")
+    assert "SECRET" not in str(caught.value)
+
+
 def spans(*rows: tuple[object, ...]) -> str:
     return json.dumps([list(r) for r in rows])
 
@@ -102,7 +133,7 @@ def test_unparsable_output_is_wrong_and_never_better_than_a_wrong_guess() -> Non
     assert score("ner", [spans((0, 1, "X"))], [""], "span_f1") == 0
 
 
-@pytest.mark.parametrize("kind", ["classification", "ner"])
+@pytest.mark.parametrize("kind", ["classification", "multilabel", "ner"])
 def test_wrong_metric_is_a_config_error(kind: str) -> None:
     with pytest.raises(ConfigError, match="no metric of"):
         score(kind, ["a"], ["a"], "bleu")

@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.arms.conftest import multilabel
+from tests.conftest import write_jsonl
 from tests.sweep.conftest import command, environment, medsweep
 from tests.training.writers import make_writer
 
@@ -228,3 +230,37 @@ def test_bad_input_is_refused_before_anything_runs(
     assert expected in lines[0]
     assert "secret" not in done.stderr
     assert not (tmp_path / "out" / "state").exists()
+
+
+def test_documents_with_several_labels(
+    sweep_file: Callable[..., Path], tmp_path: Path, tiny_bert: Path
+) -> None:
+    path = sweep_file(
+        task={"kind": "multilabel", "metric": "exact_match"}, train_sizes=[18], draws=1,
+        search={"trials": 1, "rank": [2], "top_layers": [1], "epochs": 1},
+    )  # fmt: skip
+    for name, count in (("train", 60), ("test", 30)):
+        write_jsonl(
+            tmp_path / f"{name}.jsonl",
+            [
+                {"id": d.id, "text": d.text, "labels": d.labels}
+                for d in multilabel(count, count, name)
+            ],
+        )
+    out = tmp_path / "out"
+    done = medsweep("run", path, "--out", out, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    verdict = json.loads((out / "verdict.json").read_text())
+    assert (verdict["task"], verdict["metric"]) == ("multilabel", "exact_match")
+    predictions = pd.read_parquet(out / "predictions.parquet")
+    assert set(predictions["arm"]) == {"majority", "tfidf", "probe", "finetuned"}
+    assert all(isinstance(json.loads(v), list) for v in predictions["pred"])
+
+    export = ("export", out, "--to", tmp_path / "adapter", "--model", "tiny-bert", "--size", 18)
+    done = medsweep(*map(str, export), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "multi_label_classification" in (tmp_path / "adapter" / "README.md").read_text()
+    done = medsweep("predict", tmp_path / "adapter", tmp_path / "test.jsonl", cwd=tmp_path)
+    tuned = predictions[predictions["arm"] == "finetuned"].set_index("doc_id")["pred"]
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {r["id"]: r["labels"] for r in rows} == {i: json.loads(v) for i, v in tuned.items()}

@@ -127,14 +127,16 @@ def make_base(name: str, folder: Path, kind: str, dtype: torch.dtype = torch.flo
 
 
 def the_task(kind: str) -> Task:
-    """Three classes, or two entity types."""
+    """Three classes, or two labels or entity types."""
     if kind == "classification":
         return make_task("classification", LABELS, "macro_f1")
+    if kind == "multilabel":
+        return make_task("multilabel", tuple(sorted(set(ENTITIES.values()))), "micro_f1")
     return make_task("ner", tuple(sorted(set(ENTITIES.values()))), "span_f1")
 
 
 def documents(count: int, seed: int) -> list[Document]:
-    """Documents of 3 to 20 words with both a label and mentions."""
+    """Documents of 3 to 20 words with a label, mentions, and their types as labels."""
     rng = random.Random(seed)
     found = []
     for i in range(count):
@@ -145,5 +147,6 @@ def documents(count: int, seed: int) -> list[Document]:
                 spans.append(Span(at, at + len(word), ENTITIES[word]))
             at += len(word) + 1
         values: dict[str, Any] = {"label": LABELS[i % 3], "spans": tuple(spans)}
+        values["labels"] = tuple(sorted({s.type for s in spans}))
         found.append(Document(f"{seed}-{i}", " ".join(words), **values))
     return found

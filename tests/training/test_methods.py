@@ -51,6 +51,7 @@ from tests.training.writers import TEMPLATE, writing_base
 WAYS: list[tuple[str, MethodName]] = [
     ("classification", "likelihood"),
     ("classification", "generate"),
+    ("multilabel", "generate"),
     ("ner", "generate"),
 ]
 
@@ -174,7 +175,7 @@ def test_a_saved_adapter_answers_the_same_in_peft(
 
 def _values(prediction: Any) -> Any:
     scores = {k: pytest.approx(v, abs=1e-4) for k, v in prediction.scores.items()}
-    return prediction.doc_id, prediction.label, prediction.spans, scores
+    return prediction.doc_id, prediction.label, prediction.labels, prediction.spans, scores
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "qwen2", "gemma3"])

@@ -51,6 +51,7 @@ MIXED = {
 }  # fmt: skip
 SIZES = {"all": 19, "top": 24, "two": 12, "twin": 9}
 SHAPES = [(n, k) for n in CONFIGS for k in ("classification", "ner")]
+SHAPES += [("bert", "multilabel"), ("llama", "multilabel")]
 
 
 def train_of(slot: str) -> list[Document]:
@@ -278,7 +279,7 @@ def test_gradient_checkpointing_changes_nothing_with_plain_peft(
     assert_close(weights_of(engine, "lean"), weights_of(engine, "plain"), 0.0)
 
 
-@pytest.mark.parametrize("kind", ["classification", "ner"])
+@pytest.mark.parametrize("kind", ["classification", "multilabel", "ner"])
 def test_in_single_precision_it_equals_the_solo_engine(kind: str, tmp_path: Path) -> None:
     base = make_base("bert", tmp_path, kind, torch.float32)
     recipes = {s: short(r) for s, r in MIXED.items()}

@@ -16,7 +16,10 @@ _END = re.compile(r"(?<=[.!?;])\s+|\n\s*\n")
 
 
 class Rules:
-    """Classification: the first rule that fits a sentence. NER: all matches, first rules first."""
+    """Classification: the first rule that fits a sentence. NER: all matches, first rules first.
+
+    Multi-label: the labels of all rules that fit a sentence.
+    """
 
     trains = False
 
@@ -34,17 +37,23 @@ class Rules:
         """Apply the rules."""
         if self._task.kind == "ner":
             return [Prediction(d.id, spans=self._spans(d.text)) for d in test]
-        return [Prediction(d.id, label=self._label(d.text)) for d in test]
+        if self._task.kind == "multilabel":
+            return [
+                Prediction(d.id, labels=tuple(sorted(set(self._fitting(d.text))))) for d in test
+            ]
+        return [
+            Prediction(d.id, label=next(self._fitting(d.text), self._file.default)) for d in test
+        ]
 
-    def _label(self, text: str) -> str | None:
+    def _fitting(self, text: str) -> Iterator[str]:
+        """Labels of the rules that fit a sentence, in the order of the rules."""
         sentences = [" ".join(text[a:b].split()) for a, b in _sentences(text)]
         for rule in self._file.rules:
-            for sentence in sentences:
-                if rule.pattern.search(sentence) and not (
-                    rule.unless and rule.unless.search(sentence)
-                ):
-                    return rule.label
-        return self._file.default
+            if any(
+                rule.pattern.search(s) and not (rule.unless and rule.unless.search(s))
+                for s in sentences
+            ):
+                yield rule.label
 
     def _spans(self, text: str) -> tuple[Span, ...]:
         taken: list[Span] = []

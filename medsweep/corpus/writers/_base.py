@@ -34,5 +34,6 @@ def count(changes: Counter[str], kind: str, number: int) -> None:
 
 def count_left_out(documents: Sequence[Document], changes: Counter[str]) -> None:
     """Note what formats of mentions have no place for."""
-    count(changes, "labels left out", sum(d.label is not None for d in documents))
+    labelled = (d.label is not None or d.labels is not None for d in documents)
+    count(changes, "labels left out", sum(labelled))
     count(changes, "groups left out", sum(d.group is not None for d in documents))

@@ -12,11 +12,11 @@ from pathlib import Path
 from medsweep.corpus._base import Document
 from medsweep.corpus.write import to_row, write_atomically
 
-PARTS = ("id", "text", "label", "entities", "group")
+PARTS = ("id", "text", "label", "labels", "entities", "group")
 
 
 class Csv:
-    """The columns that the ``csv`` reader reads; ``entities`` is JSON. Holds all there is."""
+    """The columns that the ``csv`` reader reads; lists are JSON. Holds all there is."""
 
     name = "csv"
     suffixes: tuple[str, ...] = (".csv",)
@@ -31,8 +31,8 @@ class Csv:
         yield self._line(PARTS)
         for document in documents:
             row = to_row(document)
-            if "entities" in row:
-                row["entities"] = json.dumps(row["entities"], ensure_ascii=False)
+            for part in row.keys() & {"labels", "entities"}:
+                row[part] = json.dumps(row[part], ensure_ascii=False)
             yield self._line([row.get(part, "") for part in PARTS])
 
     def _line(self, cells: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from medsweep.errors import ConfigError
 from medsweep.models.load import Base
 from medsweep.tasks import Task
+from medsweep.tasks._base import NO_LIKELIHOOD
 from medsweep.training.methods._base import Found, Method
 
 __all__ = ["Found", "Method", "make_method"]
@@ -26,9 +27,9 @@ def make_method(base: Base, task: Task) -> Method[Any]:
         from medsweep.training.methods.generate import Generate
 
         return Generate(base, task)
-    if task.kind == "ner":
+    if what := NO_LIKELIHOOD.get(task.kind):
         raise ConfigError(
-            "spans have no likelihood to compare", where="task.method", fix="use head or generate"
+            f"{what} have no likelihood to compare", where="task.method", fix="use head or generate"
         )
     from medsweep.training.methods.likelihood import Likelihood
 

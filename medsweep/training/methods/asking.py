@@ -133,10 +133,11 @@ class Asking(ABC):
             )
 
     def _target(self, document: Document) -> int | tuple[int, ...] | None:
-        """The class, for its weight in the loss; nothing to weigh for mentions."""
+        """The class, for its weight in the loss; nothing to weigh for labels and mentions."""
         if self._task.kind == "classification":
             return None if document.label is None else self._index.get(document.label)
-        return None if document.spans is None else ()
+        gold = document.labels if self._task.kind == "multilabel" else document.spans
+        return None if gold is None else ()
 
     def _fitting(self, part: Document, taken: int) -> tuple[int, ...]:
         """The answer; the last mentions are left out where it could never be written whole."""

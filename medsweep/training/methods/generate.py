@@ -1,4 +1,4 @@
-"""Answers in writing: a label, or a list of mentions, as JSON."""
+"""Answers in writing: a label, or a list of labels or mentions, as JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from medsweep.arms.answers import anchor_spans, read_label
+from medsweep.arms.answers import anchor_spans, read_label, read_labels
 from medsweep.arms.decoder import Decoder
 from medsweep.corpus import Document, Span
 from medsweep.models.load import Base
@@ -25,20 +25,23 @@ class Generate(Asking):
 
     def __init__(self, base: Base, task: Task) -> None:
         super().__init__(base, task, as_json=True)
-        labels = task.labels if task.kind == "classification" else ()
-        answers = [self.answer(Document("", "", label=label)) for label in labels]
+        answers = []
+        if task.kind == "classification":
+            answers = [self.answer(Document("", "", label=label)) for label in task.labels]
+        elif task.kind == "multilabel":
+            answers = [self.answer(Document("", "", labels=task.labels))]
         # The same label can be written with other white space or in a sentence.
         self._room = max(map(len, answers), default=0) + 8
 
     def limit(self, asked: int) -> int:
-        """A label and some words, or what mentions could take; by the question's length alone."""
-        if self._task.kind == "classification":
+        """Labels and some words, or what mentions could take; by the question's length alone."""
+        if self._task.kind != "ner":
             return self._room
         return min(_AT_MOST, _AT_LEAST + _A_TOKEN * max(0, asked - self.overhead))
 
     def text_within(self, free: int) -> int:
         """What is left beside the answer's limit."""
-        if self._task.kind == "classification":
+        if self._task.kind != "ner":
             return free - self._room
         return max(free - _AT_MOST, (free - _AT_LEAST) // (1 + _A_TOKEN))
 
@@ -69,6 +72,10 @@ class Generate(Asking):
             pairs = zip(documents, mine, strict=True)
             found = Found([Prediction(d.id, label=self._label(m)) for d, m in pairs])
             valid = [p.label is not None for p in found.predictions]
+        elif self._task.kind == "multilabel":
+            pairs = zip(documents, mine, strict=True)
+            found = Found([Prediction(d.id, labels=self._labels(m)) for d, m in pairs])
+            valid = [p.labels is not None for p in found.predictions]
         else:
             found = self._mentions(documents, mine)
             valid = [p.spans is not None for p in found.predictions]
@@ -80,6 +87,13 @@ class Generate(Asking):
         said = [read_label(written, self.prompts.names) for _, written in parts]
         votes = Counter(label for label in said if label is not None)
         return votes.most_common(1)[0][0] if votes else None
+
+    def _labels(self, parts: Sequence[tuple[Asked, str]]) -> tuple[str, ...] | None:
+        """The labels that at least half of the windows with an answer name."""
+        read = [read_labels(written, self.prompts.names) for _, written in parts]
+        said = [labels for labels in read if labels is not None]
+        votes = Counter(label for labels in said for label in labels)
+        return tuple(n for n in self._task.labels if 2 * votes[n] >= len(said)) if said else None
 
     def _mentions(
         self, documents: Sequence[Document], parts: Sequence[Sequence[tuple[Asked, str]]]

@@ -21,7 +21,7 @@ Logits = NDArray[np.float32]
 
 
 class Head:
-    """One class a window, or one IOB2 tag a token, by a linear layer trained with the adapter."""
+    """A class or labels a window, or an IOB2 tag a token, by a layer trained with the adapter."""
 
     short_cuts = True
 
@@ -30,7 +30,7 @@ class Head:
         labels = head_labels(task)
         self.classes = len(labels)
         self.peft_type: Literal["SEQ_CLS", "TOKEN_CLS"] = (
-            "SEQ_CLS" if task.kind == "classification" else "TOKEN_CLS"
+            "TOKEN_CLS" if task.kind == "ner" else "SEQ_CLS"
         )
         self._encoder = Encoder(base.tokenizer, task, labels, base.longest)
 
@@ -41,22 +41,22 @@ class Head:
         *,
         to_learn: bool,  # noqa: ARG002 - what is learnt is no part of what is read
     ) -> list[Window]:
-        """Windows with the class or the tags as target, where the document has them."""
+        """Windows with the class, the labels or the tags as target, where they have them."""
         return self._encoder.encode(documents, max_length)
 
     def logits(self, model: Any, windows: Sequence[Window]) -> Tensor:
-        """(windows, classes), or (windows, longest, tags)."""
+        """(windows, classes or labels), or (windows, longest, tags)."""
         found: Tensor = model(**pad(windows, self._base)).logits
         return found
 
     def loss(
         self, logits: Tensor, windows: Sequence[Window], weights: Tensor, count: int
     ) -> Tensor:
-        """Cross-entropy over windows or tagged tokens."""
+        """Cross-entropy over windows, their labels, or tagged tokens."""
         return batch_loss(logits, windows, weights, count)
 
     def count(self, windows: Sequence[Window]) -> int:
-        """Windows, or tagged tokens."""
+        """Windows, labels of windows, or tagged tokens."""
         return targets_in(windows)
 
     def read(self, model: Any, windows: Sequence[Window]) -> list[Logits]:
@@ -73,5 +73,5 @@ class Head:
         windows: Sequence[Window],
         readings: Sequence[Logits],
     ) -> Found:
-        """The likeliest class over a document's windows; or mentions from tags."""
+        """The likeliest class or labels over a document's windows; or mentions from tags."""
         return Found(self._encoder.decode(documents, windows, readings))

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from medsweep.corpus import Columns, Span, read_documents, scan
+from medsweep.errors import DataError
 
 Put = Callable[[str, str], Path]
 
@@ -46,3 +47,11 @@ def test_medical_abstracts(shared: Path) -> None:
     )
     assert len(documents) == 2888
     assert {d.label for d in documents} == {"1", "2", "3", "4", "5"}
+
+
+def test_several_labels_in_a_cell(put: Put) -> None:
+    path = put("n.csv", 'text,labels\n1,b; a\n2,[]\n3,"[""a;b""]"\n4,\n')
+    assert [d.labels for d in scan(path)] == [("a", "b"), (), ("a;b",), None]
+    with pytest.raises(DataError, match="1 of 4 documents have no labels") as caught:
+        read_documents(path, kind="multilabel")
+    assert caught.value.where == "n.csv:5"

@@ -2,11 +2,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medsweep.corpus import Columns, Document, Span, read_documents, scan, write_jsonl
 from medsweep.corpus.write import to_row
+from medsweep.errors import DataError
 
 Put = Callable[[str, str], Path]
 
@@ -88,3 +90,24 @@ def test_what_is_written_is_read_again(tmp_path: Path, made: list[Document]) -> 
     write_jsonl(made, path)
     assert list(scan(path)) == made
     assert [to_row(d) for d in scan(path)] == [to_row(d) for d in made]
+
+
+@pytest.mark.parametrize(
+    ("value", "labels"),
+    [
+        ('["b", "a", "b"]', ("a", "b")),
+        ("[]", ()),
+        ("[3]", ("3",)),
+        ('"a; b"', ("a", "b")),
+        ("null", None),
+    ],
+)
+def test_several_labels(put: Put, value: str, labels: tuple[str, ...] | None) -> None:
+    (document,) = scan(put("n.jsonl", f'{{"text": "x", "labels": {value}}}\n'))
+    assert document.labels == labels
+
+
+@pytest.mark.parametrize("value", ["{}", "[[]]", "1.5", '["a", {}]', '"[a"'])
+def test_what_is_no_list_of_labels(put: Put, value: str) -> None:
+    with pytest.raises(DataError, match=r"n.jsonl:1"):
+        list(scan(put("n.jsonl", f'{{"text": "x", "labels": {value}}}\n')))

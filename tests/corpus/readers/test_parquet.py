@@ -41,3 +41,10 @@ def test_other_columns_and_whole_numbers_with_gaps(tmp_path: Path) -> None:
     documents = list(scan(path, columns=Columns(text="note", label="y"), changes=changes))
     assert [(d.id, d.label) for d in documents] == [("a-1", "1"), ("a-2", None)]
     assert changes == {"labels and ids such as 1.0 read as 1": 1}
+
+
+def test_labels_as_lists_and_as_cells(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet", text=["1", "2", "3"], labels=[["b", "a"], [], None])
+    assert [d.labels for d in scan(path)] == [("a", "b"), (), None]
+    path = write(tmp_path / "b.parquet", text=["1", "2"], labels=["a;b", ""])
+    assert [d.labels for d in scan(path)] == [("a", "b"), None]

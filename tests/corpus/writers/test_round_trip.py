@@ -41,7 +41,9 @@ def corpora(draw: st.DrawFn) -> list[Document]:
         spans = None if len(text) < 2 else draw(st.none() | st.sets(span(text), max_size=4))
         label, group = draw(st.none() | NAMES), draw(st.none() | NAMES)
         gold = None if spans is None else tuple(sorted(spans))
-        documents.append(Document(id_, text, label=label, spans=gold, group=group))
+        labels = draw(st.none() | st.sets(NAMES, max_size=3))
+        several = None if labels is None else tuple(sorted(labels))
+        documents.append(Document(id_, text, label=label, spans=gold, group=group, labels=several))
     return documents
 
 
