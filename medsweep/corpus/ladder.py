@@ -6,10 +6,14 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from medsweep.corpus._base import Document, Kind
-from medsweep.corpus.strata import allocate, strata_of
+from medsweep.corpus.strata import allocate, pick_evenly, strata_of
 from medsweep.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,10 @@ def build_ladder(
 ) -> Ladder:
     """Draw the ladder.
 
-    In every rung the classes (:func:`~medsweep.corpus.strata.strata_of` says what those of
-    multi-label documents and of NER are) are within one document of their share, and each has a
-    document where the rung has room for all.
+    In every rung the classes (for NER see :func:`~medsweep.corpus.strata.strata_of`) are within
+    one document of their share, and each has a document where the rung has room for all. Of
+    multi-label documents the labels are near their shares, see
+    :func:`~medsweep.corpus.strata.pick_evenly`.
 
     Args:
         documents: what may be trained on.
@@ -76,6 +81,9 @@ def build_ladder(
     orders = []
     for draw in range(draws):
         rng = np.random.default_rng([seed, draw])
+        if kind == "multilabel":
+            orders.append(tuple(_evenly(documents, rungs, rng)))
+            continue
         pools: dict[str, list[Document]] = {name: [] for name in sorted(available)}
         for i in rng.permutation(len(documents)):
             pools[strata[i]].append(documents[i])
@@ -85,6 +93,25 @@ def build_ladder(
             order += [step[i] for i in rng.permutation(len(step))]
         orders.append(tuple(order))
     return Ladder(rungs, tuple(orders))
+
+
+def _evenly(documents: Sequence[Document], rungs: Sequence[int], rng: Generator) -> list[Document]:
+    """Documents by rung, so that each rung has labels in proportion, and one of each at least."""
+    totals = Counter(name for d in documents for name in d.labels or ())
+    order, left, have = list[Document](), list(documents), Counter[str]()
+    for size in rungs:
+        least = 1 if size >= len(totals) else 0
+        wanted = {
+            name: max(least, size * count / len(documents)) - have[name]
+            for name, count in totals.items()
+        }
+        picked = pick_evenly([d.labels or () for d in left], size - len(order), wanted, rng)
+        step = [left[i] for i in picked]
+        order += [step[i] for i in rng.permutation(len(step))]
+        have.update(name for d in step for name in d.labels or ())
+        taken = set(picked)
+        left = [d for i, d in enumerate(left) if i not in taken]
+    return order
 
 
 def _check_sizes(rungs: tuple[int, ...], count: int) -> None:

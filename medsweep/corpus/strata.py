@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from medsweep.corpus._base import Document, Kind
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 def strata_of(documents: Sequence[Document], kind: Kind) -> list[str]:
@@ -22,6 +26,46 @@ def strata_of(documents: Sequence[Document], kind: Kind) -> list[str]:
     ]
     spread = Counter(name for of_one in names for name in of_one)
     return [min(n, key=lambda x: (spread[x], x)) if n else "" for n in names]
+
+
+def pick_evenly(
+    names: Sequence[Collection[str]], size: int, wanted: Mapping[str, float], rng: Generator
+) -> list[int]:
+    """Choose ``size`` documents so that about ``wanted`` of them have each name.
+
+    Iterative stratification (Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-label
+    Data, ECML PKDD 2011) into what is chosen and the rest: of the names that undecided documents
+    have, the rarest is looked at first, and each of its documents goes where the name is lacked
+    most, or else where there is more room.
+
+    Args:
+        names: labels of each document.
+        size: how many are chosen.
+        wanted: for every label, how many of the chosen should have it.
+        rng: draws among documents that are alike.
+
+    Returns:
+        Indices of the chosen documents.
+    """
+    having = Counter(name for of_one in names for name in of_one)
+    lacks = ({n: wanted[n] for n in having}, {n: having[n] - wanted[n] for n in having})
+    room, chosen = [size, len(names) - size], list[int]()
+    undecided = dict.fromkeys(rng.permutation(len(names)).tolist())
+    while undecided:
+        counts = Counter(name for i in undecided for name in names[i])
+        rarest = min(counts, key=lambda n: (counts[n], n), default=None)
+        for i in [i for i in undecided if rarest is None or rarest in names[i]]:
+            part = max(
+                (p for p in (0, 1) if room[p]),
+                key=lambda p: (0 if rarest is None else lacks[p][rarest], room[p]),
+            )
+            if part == 0:
+                chosen.append(i)
+            room[part] -= 1
+            for name in names[i]:
+                lacks[part][name] -= 1
+            del undecided[i]
+    return chosen
 
 
 def allocate(

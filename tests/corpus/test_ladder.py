@@ -1,3 +1,4 @@
+import itertools
 import random
 from collections import Counter
 
@@ -121,13 +122,19 @@ def test_every_rung_holds_every_label_near_its_share() -> None:
     rest, held = hold_out(documents, 100, kind="multilabel", seed=0)
     ladder = build_ladder(rest, [25, 100], 5, kind="multilabel", seed=0, labels=tuple(shares))
     counts = Counter(x for d in documents for x in d.labels or ())
-    for part in (held, *(ladder.subset(draw, size) for draw in range(5) for size in (25, 100))):
-        found = Counter(x for d in part for x in d.labels or ())
-        for name, count in counts.items():
+    found = Counter(x for d in held for x in d.labels or ())
+    assert all(abs(found[x] / 100 - n / 400) < 0.1 for x, n in counts.items())
+    learnt = Counter(x for d in rest for x in d.labels or ())
+    for draw, size in itertools.product(range(5), (25, 100)):
+        found = Counter(x for d in ladder.subset(draw, size) for x in d.labels or ())
+        for name, count in learnt.items():
             assert found[name] >= 1
-            # What is drawn at random has a standard deviation of 0.1 for a and b in 25.
-            assert abs(found[name] / len(part) - count / len(documents)) < 0.15
+            # Drawn at random, the number of a in 25 has a standard deviation of more than 2.
+            assert abs(found[name] - size * count / 300) < 2
     assert set(ladder.subset(0, 25)) < set(ladder.subset(0, 100))
+    again = build_ladder(rest, [25], 5, kind="multilabel", seed=0)
+    assert [again.subset(n, 25) for n in range(5)] == [ladder.subset(n, 25) for n in range(5)]
+    assert ladder.subset(0, 25) != ladder.subset(1, 25)
 
 
 def test_no_label_at_all() -> None:
