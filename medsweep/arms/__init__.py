@@ -47,7 +47,9 @@ def make_arm(
     """
     from medsweep.arms.options import check_arm
 
-    chosen: Any = check_arm(name, task.kind, options or {}, labels=task.labels)
+    chosen: Any = check_arm(
+        name, task.kind, options or {}, labels=task.labels, attributes=task.attributes
+    )
     # Each arm is imported when asked for: two of them bring torch along.
     if name == "majority":
         from medsweep.arms.majority import Majority

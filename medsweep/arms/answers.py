@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medsweep.corpus import Span
+from medsweep.corpus.readers._fields import as_value
 
 _DECODER = json.JSONDecoder()
 
@@ -37,20 +38,27 @@ def read_labels(answer: str, names: Mapping[str, str]) -> tuple[str, ...] | None
     return None
 
 
-def read_spans(answer: str, text: str, names: Mapping[str, str]) -> tuple[Span, ...] | None:
+Fields = tuple[tuple[str, str], ...]
+
+
+def read_spans(
+    answer: str, text: str, names: Mapping[str, str], attributes: Sequence[str] = ()
+) -> tuple[Span, ...] | None:
     """Mentions in ``[{"text", "type"}, …]``, placed in ``text``; None where that is no list.
+
+    ``attributes`` are kept of ``"attributes": {field: value}``.
 
     A mention listed once stands for every place where it occurs, one listed n times for the
     first n. Longer mentions are placed first and shorter ones never inside of them. What does
     not occur in the text, or is of no known type, is dropped: it has no place.
     """
-    mentions = _mentions(answer, names)
+    mentions = _mentions(answer, names, attributes)
     if mentions is None:
         return None
-    wanted: dict[str, list[str]] = {}
-    for mention, kind in mentions:
+    wanted: dict[str, list[tuple[str, Fields]]] = {}
+    for mention, kind, fields in mentions:
         if kind is not None and mention:
-            wanted.setdefault(mention, []).append(kind)
+            wanted.setdefault(mention, []).append((kind, fields))
     return _placed(text, wanted)
 
 
@@ -68,25 +76,27 @@ class Anchored:
     lost: int
 
 
-def anchor_spans(answer: str, text: str, names: Mapping[str, str]) -> Anchored | None:
+def anchor_spans(
+    answer: str, text: str, names: Mapping[str, str], attributes: Sequence[str] = ()
+) -> Anchored | None:
     """Mentions that are listed in the text's order, one entry each; None where that is no list.
 
     For a model that was taught to list every repetition: the n-th entry of a mention is its
     n-th place, and of several places that is taken which follows the entry before. Places as
     written and of whole words go first, then any case and white space, then parts of words.
     """
-    mentions = _mentions(answer, names)
+    mentions = _mentions(answer, names, attributes)
     if mentions is None:
         return None
     found: list[Span] = []
     lost = reached = 0
-    for mention, kind in mentions:
+    for mention, kind, fields in mentions:
         place = _next_place(text, mention, found, reached) if mention and kind else None
         if place is None or kind is None:
             lost += 1
             continue
         reached = place[0]
-        found.append(Span(*place, kind))
+        found.append(Span(*place, kind, attributes=fields))
     return Anchored(tuple(sorted(found)), lost)
 
 
@@ -104,19 +114,34 @@ def _next_place(
     return nested[0] if nested else None
 
 
-def _mentions(answer: str, names: Mapping[str, str]) -> list[tuple[str, str | None]] | None:
-    """(text, label) of each entry of the first list of objects; unknown types as None."""
+def _mentions(
+    answer: str, names: Mapping[str, str], attributes: Sequence[str]
+) -> list[tuple[str, str | None, Fields]] | None:
+    """(text, label, attributes) of the first list of objects; an unknown type is None."""
     known = {_plain(name): label for label, name in names.items()}
+    asked = {_plain(field): field for field in attributes}
     for value in _json(answer, "["):
         if isinstance(value, list) and all(isinstance(v, dict) for v in value):
             return [
-                (str(v.get("text", "")).strip(), known.get(_plain(str(v.get("type", "")))))
+                (
+                    str(v.get("text", "")).strip(),
+                    known.get(_plain(str(v.get("type", "")))),
+                    _fields(v.get("attributes"), asked),
+                )
                 for v in value
             ]
     return None
 
 
-def _placed(text: str, wanted: Mapping[str, list[str]]) -> tuple[Span, ...]:
+def _fields(value: Any, asked: Mapping[str, str]) -> Fields:
+    """Attributes that were asked for and have a value, sorted."""
+    if not isinstance(value, dict):
+        return ()
+    found = {asked.get(_plain(field)): as_value(v) for field, v in value.items()}
+    return tuple(sorted((f, v) for f, v in found.items() if f is not None and v is not None))
+
+
+def _placed(text: str, wanted: Mapping[str, list[tuple[str, Fields]]]) -> tuple[Span, ...]:
     taken: list[Span] = []
     for mention in sorted(wanted, key=len, reverse=True):
         kinds = wanted[mention]
@@ -127,7 +152,8 @@ def _placed(text: str, wanted: Mapping[str, list[str]]) -> tuple[Span, ...]:
         ]
         chosen = free if len(kinds) == 1 else free[: len(kinds)]
         for place, (a, b) in enumerate(chosen):
-            taken.append(Span(a, b, kinds[min(place, len(kinds) - 1)]))
+            kind, fields = kinds[min(place, len(kinds) - 1)]
+            taken.append(Span(a, b, kind, attributes=fields))
     return tuple(sorted(taken))
 
 

@@ -103,7 +103,8 @@ class Endpoint:
             if self._task.kind == "multilabel":
                 return Prediction(document.id, labels=read_labels(answer, names))
             # Placed in the whole text, of which the prompt may have shown the two ends.
-            return Prediction(document.id, spans=read_spans(answer, document.text, names))
+            spans = read_spans(answer, document.text, names, self._task.attributes)
+            return Prediction(document.id, spans=spans)
 
         pool = ThreadPoolExecutor(options.concurrency)
         try:

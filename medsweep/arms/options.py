@@ -115,6 +115,9 @@ class EndpointOptions(PromptOptions):
     max_tokens: Count = 1024
 
 
+# Arms whose answers have a place for attributes of mentions, or none that could have one.
+WITH_ATTRIBUTES = ("majority", "zero_shot", "few_shot", "endpoint", "predictions")
+
 OPTIONS: dict[str, type[Options]] = {
     "majority": Options,
     "rules": RulesOptions,
@@ -128,7 +131,12 @@ OPTIONS: dict[str, type[Options]] = {
 
 
 def check_arm(
-    name: str, kind: TaskKind, options: Mapping[str, Any], *, labels: Sequence[str] | None = None
+    name: str,
+    kind: TaskKind,
+    options: Mapping[str, Any],
+    *,
+    labels: Sequence[str] | None = None,
+    attributes: Sequence[str] = (),
 ) -> Options:
     """The options of an arm, checked; a pattern file is read, a table must exist.
 
@@ -137,13 +145,21 @@ def check_arm(
         kind: the task's.
         options: as the sweep file gives them.
         labels: classes or entity types; None where they are not known yet.
+        attributes: fields of mentions that are asked for.
 
     Raises:
-        ConfigError: no such arm, an unknown option or a value that cannot be used.
+        ConfigError: no such arm, an unknown option or a value that cannot be used; or the arm has
+            no answer to what is asked.
     """
     if name not in OPTIONS:
         raise ConfigError(
             f"no arm {name!r} that predicts by itself", where="arms", fix=_near(name, list(OPTIONS))
+        )
+    if attributes and name not in WITH_ATTRIBUTES:
+        raise ConfigError(
+            f"arm {name} finds mentions, but none of their attributes",
+            where="arms",
+            fix=f"name arms that do, such as {', '.join(WITH_ATTRIBUTES[:2])}",
         )
     model, where = OPTIONS[name], f"arms.{name}.options"
     for key in options:

@@ -8,6 +8,7 @@ from typing import Any
 
 from medsweep.arms.options import PredictionsOptions
 from medsweep.corpus import Document, Span
+from medsweep.corpus.readers._fields import as_value
 from medsweep.errors import DataError
 from medsweep.stats.metrics import labels_of
 from medsweep.tasks import Task
@@ -18,7 +19,8 @@ class Predictions:
     """A table with a row for each test document: its id, and what was predicted.
 
     ``pred`` is a label, for multi-label tasks JSON ``[label, …]``, for NER JSON ``[[start, end,
-    type], …]``; empty where the output of what made it did not parse, which counts as wrong.
+    type], …]``, with attributes as an object at a span's end; empty where the output of what made
+    it did not parse, which counts as wrong.
     """
 
     trains = False
@@ -115,5 +117,8 @@ def _span(value: Any) -> Span:
     start, end, kind, *rest = value
     if not isinstance(kind, str):
         raise TypeError
+    fields = rest.pop() if rest and isinstance(rest[-1], dict) else {}
+    found = ((str(field), as_value(v)) for field, v in fields.items())
+    attributes = tuple(sorted((f, v) for f, v in found if v is not None))
     fragments = tuple((int(a), int(b)) for a, b in rest[0]) if rest else ()
-    return Span(int(start), int(end), kind, fragments)
+    return Span(int(start), int(end), kind, fragments, attributes)

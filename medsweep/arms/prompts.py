@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from medsweep.corpus import Document
+from medsweep.corpus import Document, Span
 from medsweep.tasks import Task
 from medsweep.tasks._base import TaskKind
 
@@ -29,6 +29,7 @@ class Prompts:
         names: what they are called in the prompt, by label.
         instruction: the first sentence.
         as_json: whether the answer is JSON; else the name of a class alone.
+        attributes: fields of mentions that are asked for.
     """
 
     kind: TaskKind
@@ -36,6 +37,7 @@ class Prompts:
     names: Mapping[str, str]
     instruction: str
     as_json: bool
+    attributes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -45,7 +47,7 @@ class Prompts:
         usual = {"classification": _SORT, "multilabel": _MARK, "ner": _FIND}
         first = instruction or usual[task.kind]
         called = {label: names.get(label, label) for label in task.labels}
-        return cls(task.kind, task.labels, called, first, as_json)
+        return cls(task.kind, task.labels, called, first, as_json, task.attributes)
 
     def messages(self, text: str, examples: Sequence[tuple[str, Document]] = ()) -> list[Message]:
         """The conversation that asks about ``text``.
@@ -82,22 +84,36 @@ class Prompts:
             names = [self.names.get(label, label) for label in document.labels or ()]
             return json.dumps({"labels": names}, ensure_ascii=False)
         found = [
-            {"text": text, "type": self.names.get(s.type, s.type)}
+            {"text": text, "type": self.names.get(s.type, s.type), **self._fields(s)}
             for s in document.spans or ()
             if (text := document.text[s.start : s.end]) in shown
         ]
         return json.dumps(found, ensure_ascii=False)
 
+    def _fields(self, span: Span) -> dict[str, dict[str, str]]:
+        if not self.attributes:
+            return {}
+        return {"attributes": {f: v for f, v in span.attributes if f in self.attributes}}
+
     def _head(self) -> str:
         kinds = "Entity types" if self.kind == "ner" else "Categories"
         lines = "\n".join(f"- {self.names[label]}" for label in self.labels)
-        return f"{self.instruction}\n{kinds}:\n{lines}"
+        head = f"{self.instruction}\n{kinds}:\n{lines}"
+        if not self.attributes:
+            return head
+        return "\n".join([head, "Attributes of a mention:", *(f"- {a}" for a in self.attributes)])
 
     def _ask(self) -> str:
         if self.kind == "ner":
+            fields = (
+                ', "attributes": {<attribute>: <value>, only those that it has}'
+                if self.attributes
+                else ""
+            )
             return (
                 'Answer only with a JSON list of {"text": <exactly as written>, "type": <entity '
-                "type>}, in the order of the document, with every repetition; [] if there is none."
+                f"type>{fields}}}, in the order of the document, with every repetition; [] if "
+                "there is none."
             )
         if self.kind == "multilabel":
             return 'Answer only with JSON: {"labels": [<category>, …]}, [] if none fits.'

@@ -100,11 +100,12 @@ class ZeroShot:
         answers = self._decoder.write(prompts, self._most)
         found: dict[str, list[Span] | None] = {d.id: [] for d in test}
         for (document, offset, text), answer in zip(pieces, answers, strict=True):
-            spans, before = read_spans(answer, text, self._prompts.names), found[document.id]
+            spans = read_spans(answer, text, self._prompts.names, self._task.attributes)
+            before = found[document.id]
             if spans is None or before is None:
                 found[document.id] = None
             else:
-                before += [Span(s.start + offset, s.end + offset, s.type) for s in spans]
+                before += [s.moved(offset) for s in spans]
         return [
             Prediction(d.id, spans=None if (s := found[d.id]) is None else tuple(sorted(s)))
             for d in test

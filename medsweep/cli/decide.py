@@ -32,7 +32,7 @@ Examples:
     "--metric",
     required=True,
     help="macro_f1, micro_f1, accuracy (classification); micro_f1, macro_f1, exact_match "
-    "(multilabel); span_f1, macro_span_f1 (ner).",
+    "(multilabel); span_f1, macro_span_f1, attribute_f1 (ner).",
 )
 @click.option("--margin", required=True, type=float, help="Largest loss that is still a match.")
 @click.option(
@@ -71,8 +71,9 @@ def command(
     PREDICTIONS is a .parquet, .csv or .jsonl file with the columns arm, model, train_size, draw,
     doc_id, gold, pred: one row a document and system. An arm without a model or a training size
     leaves them empty; an empty pred could not be parsed and is wrong. Labels of a multi-label task
-    are JSON lists ["a", "b"], spans [[start, end, "type"], ...]. Candidates are the finetuned rows,
-    or else the other models of the reference's arm.
+    are JSON lists ["a", "b"], spans [[start, end, "type"], ...]; attributes are an object at the
+    end of a span. Candidates are the finetuned rows, or else the other models of the reference's
+    arm.
     """
     from medsweep.cli.verdict import show
     from medsweep.stats import METRICS

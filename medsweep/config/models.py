@@ -35,11 +35,13 @@ class Task(_Section):
 
     ``method`` is how tuned models answer: by a ``head`` of their own, by the ``likelihood`` of
     the labels' words, or in writing (``generate``), for which decoders alone will do.
+    ``attributes`` are fields of mentions (dose, negation) that are to be written with them.
     """
 
     kind: TaskKind
     metric: str = ""
     method: MethodName = "head"
+    attributes: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -56,7 +58,16 @@ class Task(_Section):
                 f"metric {self.metric!r} is not one of {self.kind}; use {' or '.join(known)}"
             )
         _check_method(self.kind, self.method)
+        if self.attributes and self.kind != "ner":
+            raise ValueError("attributes are of mentions; leave them out, or use kind: ner")
+        if self.attributes and self.method != "generate":
+            raise ValueError(ONLY_WRITTEN)
+        if self.metric == "attribute_f1" and not self.attributes:
+            raise ValueError("metric attribute_f1 needs attributes; name them, such as [dose]")
         return self
+
+
+ONLY_WRITTEN = "attributes have to be written; use method: generate"
 
 
 def _check_method(kind: TaskKind, method: MethodName) -> None:
@@ -343,6 +354,8 @@ class Sweep(_Section):
         named = [*self.models, *([reference] if reference else [])]
         for model in named:
             _check_method(self.task.kind, self.method_of(model))
+            if self.task.attributes and self.method_of(model) != "generate":
+                raise ValueError(ONLY_WRITTEN)
         twice = [m for m in self.models if reference and m.id == reference.id]
         for model in twice:
             if reference and self.method_of(model) != self.method_of(reference):

@@ -21,12 +21,19 @@ class Span:
         type: the entity type.
         fragments: for a discontinuous mention, its pieces in order as ``(start, end)``;
             ``start`` and ``end`` are then those of the hull. Empty for an ordinary mention.
+        attributes: what else is said of the mention, as ``(field, value)``, sorted by field.
     """
 
     start: int
     end: int
     type: str
     fragments: tuple[tuple[int, int], ...] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
+
+    def moved(self, by: int) -> Span:
+        """The same mention ``by`` characters further on."""
+        fragments = tuple((a + by, b + by) for a, b in self.fragments)
+        return replace(self, start=self.start + by, end=self.end + by, fragments=fragments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,11 @@ def _gold(document: Document) -> object:
         document.label,
         document.labels,
         frozenset(
-            (s.type, *((place(a), place(b)) for a, b in s.fragments or ((s.start, s.end),)))
+            (
+                s.type,
+                s.attributes,
+                *((place(a), place(b)) for a, b in s.fragments or ((s.start, s.end),)),
+            )
             for s in document.spans
         ),
     )

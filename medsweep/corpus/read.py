@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from medsweep.corpus._base import Columns, Document, Kind, Reader, Reading
@@ -21,6 +22,7 @@ def read_documents(
     columns: Columns | None = None,
     layer: str | None = None,
     unlabelled: bool = False,
+    attributes: Collection[str] = (),
 ) -> list[Document]:
     """The documents of a file or folder, each with the gold of its task.
 
@@ -31,11 +33,12 @@ def read_documents(
         columns: names of columns or keys, where they differ from medsweep's.
         layer: annotation layer, for formats that have layers.
         unlabelled: accept documents without gold, as for prediction.
+        attributes: fields of mentions that are asked for; the others are left out.
 
     Raises:
         DataError: anything that is wrong, with its place and never with text.
     """
-    documents = list(scan(path, format=format, columns=columns, layer=layer))
+    documents = list(scan(path, format=format, columns=columns, layer=layer, attributes=attributes))
     if not unlabelled:
         _check_gold(documents, kind)
     return documents
@@ -48,10 +51,12 @@ def scan(
     columns: Columns | None = None,
     layer: str | None = None,
     changes: Counter[str] | None = None,
+    attributes: Collection[str] | None = None,
 ) -> Iterator[Document]:
     """Stream documents, checked but for their gold; see :func:`read_documents`.
 
-    ``changes`` collects what was dropped, joined or moved, by kind.
+    ``changes`` collects what was dropped, joined or moved, by kind. Without ``attributes`` all are
+    kept.
     """
     path, columns = Path(path), columns or Columns()
     reading = Reading(columns, layer, Counter() if changes is None else changes)
@@ -61,9 +66,9 @@ def scan(
             raise DataError(
                 f"format {reader.name} has no layers", where=str(path), fix="leave layer out"
             )
-        yield from _checked(
-            itertools.chain.from_iterable(reader.read(f, reading) for f in files), path
-        )
+        read = itertools.chain.from_iterable(reader.read(f, reading) for f in files)
+        for document in _checked(read, path):
+            yield document if attributes is None else _with(attributes, document, reading.changes)
     except OSError as error:
         # The file that failed may be one of a folder's; its name is in the error.
         raise DataError(
@@ -128,6 +133,20 @@ def _reader_of(file: Path, named: Reader | None, columns: Columns) -> Reader | N
 
 def _hidden(file: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+def _with(attributes: Collection[str], document: Document, changes: Counter[str]) -> Document:
+    """The document without other attributes of its mentions."""
+    if not any(s.attributes for s in document.spans or ()):
+        return document
+    kept = [
+        replace(s, attributes=tuple(a for a in s.attributes if a[0] in attributes))
+        for s in document.spans or ()
+    ]
+    pairs = zip(document.spans or (), kept, strict=True)
+    if lost := sum(len(a.attributes) - len(b.attributes) for a, b in pairs):
+        changes["attributes left out"] += lost
+    return replace(document, spans=tuple(sorted(set(kept))))
 
 
 def _checked(documents: Iterable[Document], path: Path) -> Iterator[Document]:

@@ -23,6 +23,7 @@ class Summary:
         unlabelled: documents with neither label nor labels nor spans (``()`` is annotated).
         labels: documents by label.
         types: mentions by entity type.
+        attributes: mentions by field that they have a value in.
         discontinuous: mentions in several pieces.
         groups: distinct groups.
         characters: percentiles of the texts' lengths in code points.
@@ -33,6 +34,7 @@ class Summary:
     unlabelled: int
     labels: Mapping[str, int]
     types: Mapping[str, int]
+    attributes: Mapping[str, int]
     discontinuous: int
     groups: int
     characters: Mapping[int, int]
@@ -56,6 +58,7 @@ def summarise(documents: Sequence[Document]) -> Summary:
             for name in {*(d.labels or ()), *([] if d.label is None else [d.label])}
         ),
         types=_counted(s.type for s in spans),
+        attributes=_counted(field for s in spans for field, _ in s.attributes),
         discontinuous=sum(bool(s.fragments) for s in spans),
         groups=len({d.group for d in documents if d.group is not None}),
         characters={p: lengths[round(p / 100 * (len(lengths) - 1))] for p in PERCENTILES}

@@ -85,7 +85,8 @@ def _task(note: Note) -> str:
         "multilabel": "any number of labels a document",
         "ner": "entity spans",
     }
-    return f"{what[note.task.kind]}: {', '.join(note.task.labels)}"
+    fields = f", with {', '.join(note.task.attributes)}" if note.task.attributes else ""
+    return f"{what[note.task.kind]}: {', '.join(note.task.labels)}{fields}"
 
 
 def _scores(

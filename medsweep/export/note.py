@@ -45,7 +45,9 @@ def read_note(adapter: Path) -> Note:
         values = json.loads((adapter / NOTE).read_text(encoding="utf-8"))
         return Note(
             base=values["base"],
-            task=make_task(values["task"], values["labels"], values["metric"]),
+            task=make_task(
+                values["task"], values["labels"], values["metric"], values.get("attributes", ())
+            ),
             recipe=Recipe.from_dict(values["trial"]["recipe"]),
             dev_score=values.get("dev_score"),
             trial=values["trial"],

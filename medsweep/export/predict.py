@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from medsweep import corpus
+from medsweep.corpus.readers._fields import dump_entities
 from medsweep.export.note import predict_plainly, read_note
 from medsweep.tasks import TaskKind
 from medsweep.training._base import Prediction
@@ -25,7 +26,8 @@ def predict_documents(
     Returns:
         One mapping a document, in order and without text: ``id, label, scores`` for
         classification, ``id, labels, scores`` for multi-label tasks, ``id, entities`` with
-        ``start, end, type`` for NER. The answer is null where what the model wrote is none.
+        ``start, end, type`` for NER, and ``attributes`` where a mention has some that the adapter
+        was trained for. The answer is null where what the model wrote is none.
 
     Raises:
         ConfigError, DataError, ModelError: adapter, documents or base cannot be read.
@@ -46,5 +48,4 @@ def _row(prediction: Prediction, kind: TaskKind) -> dict[str, Any]:
         return {"id": prediction.doc_id, "labels": labels, "scores": scores}
     if prediction.spans is None:
         return {"id": prediction.doc_id, "entities": None}
-    entities = [{"start": s.start, "end": s.end, "type": s.type} for s in prediction.spans]
-    return {"id": prediction.doc_id, "entities": entities}
+    return {"id": prediction.doc_id, "entities": dump_entities(prediction.spans)}

@@ -58,6 +58,7 @@ def _counts(file: Mapping[str, Any]) -> dict[str, str]:
     rows = {"documents": file["documents"], "without gold": file["unlabelled"]}
     rows |= {f"label {name}": n for name, n in file["labels"].items()}
     rows |= {f"mentions of {name}": n for name, n in file["types"].items()}
+    rows |= {f"attribute {name}": n for name, n in file["attributes"].items()}
     if file["discontinuous"]:
         rows["discontinuous mentions"] = file["discontinuous"]
     rows["groups"] = file["groups"]

@@ -68,6 +68,7 @@ def _mistakes(verdict: Mapping[str, Any], predictions: pd.DataFrame | None) -> l
         return []
     blocks: list[Block] = []
     scores: dict[str, list[ClassScore]] = {}
+    fields: dict[str, list[ClassScore]] = {}
     names = []
     for role, system in (("candidate", plots.focus(verdict)), ("reference", verdict["reference"])):
         rows = rows_of(predictions, system) if system is not None else predictions.head(0)
@@ -80,12 +81,17 @@ def _mistakes(verdict: Mapping[str, Any], predictions: pd.DataFrame | None) -> l
             if len(found.pred) <= MOST_CLASSES:
                 blocks.append(breakdown.matrix(found, names[-1], rows["draw"].nunique()))
         else:
-            scores[role] = item_scores(rows, verdict["task"])
+            scores[role] = item_scores(rows, "types" if verdict["task"] == "ner" else "labels")
+            if verdict["task"] == "ner":
+                fields[role] = item_scores(rows, "attributes")
     noun = "type" if verdict["task"] == "ner" else "label"
     if not any(scores.values()):
         return blocks
     about = Text("Shown are the " + " and the ".join(names) + ".")
-    return [about, *blocks, breakdown.classes(scores, noun)]
+    found_by = [breakdown.classes(scores, noun)]
+    if any(fields.values()):
+        found_by.append(breakdown.classes(fields, "attribute"))
+    return [about, *blocks, *found_by]
 
 
 def _title(system: Mapping[str, Any]) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from medsweep.stats.metrics import labels_of, spans_of
+from medsweep.stats.metrics import attributes_of, labels_of, spans_of
 
 UNPARSABLE = "(unparsable)"
 OTHER = "(other label)"
@@ -85,9 +85,15 @@ def label_scores(found: Confusion) -> list[ClassScore]:
     ]
 
 
-def item_scores(rows: pd.DataFrame, task: str) -> list[ClassScore]:
-    """Precision, recall and F1 of every label (multi-label) or type (NER), over all draws."""
-    items_of: Callable[[str, str], frozenset[Any]] = spans_of if task == "ner" else labels_of
+def item_scores(
+    rows: pd.DataFrame, of: Literal["labels", "types", "attributes"]
+) -> list[ClassScore]:
+    """Precision, recall and F1 of every label, entity type or field, over all draws together."""
+    items_of: Callable[[str, str], frozenset[Any]] = {
+        "labels": labels_of,
+        "types": spans_of,
+        "attributes": attributes_of,
+    }[of]
     hit: dict[str, int] = {}
     found: dict[str, int] = {}
     there: dict[str, int] = {}
@@ -96,7 +102,7 @@ def item_scores(rows: pd.DataFrame, task: str) -> list[ClassScore]:
         pred = items_of(pred_text, "predictions: pred") if pred_text else frozenset()
         for totals, items in ((there, gold), (found, pred), (hit, gold & pred)):
             for item in items:
-                kind = str(item[1]) if task == "ner" else item
+                kind = item if of == "labels" else str(item[1])
                 totals[kind] = totals.get(kind, 0) + 1
     draws = max(1, rows["draw"].nunique())
     return [

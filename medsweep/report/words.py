@@ -14,6 +14,7 @@ METRIC_NAMES = {
     "exact_match": "exact match",
     "span_f1": "strict span F1",
     "macro_span_f1": "macro span F1",
+    "attribute_f1": "attribute F1",
 }
 ARM_NAMES = {
     "majority": "majority class",

@@ -15,6 +15,8 @@ Conventions, fixed so that two people get the same number:
 * ``span_f1`` is strict: same offsets and same type. A span of a type that gold does not have is
   a false positive of ``span_f1`` and is outside of ``macro_span_f1``. An unparsable output
   predicts no span.
+* ``attribute_f1`` counts (span, type, field, value), each to be matched exactly: of a mention that
+  is missed, all its attributes are.
 * Multi-label tasks are scored alike, with labels in the place of spans: ``micro_f1`` over all
   (document, label) pairs, ``macro_f1`` as the mean over gold's labels. ``exact_match`` is the
   share of documents whose set of labels is right; an unparsable output is not the empty set.
@@ -39,7 +41,7 @@ Weights = NDArray[np.float32]
 METRICS: dict[str, tuple[str, ...]] = {
     "classification": ("macro_f1", "micro_f1", "accuracy"),
     "multilabel": ("micro_f1", "macro_f1", "exact_match"),
-    "ner": ("span_f1", "macro_span_f1"),
+    "ner": ("span_f1", "macro_span_f1", "attribute_f1"),
 }
 
 # Proportions of documents, for which there are intervals without a bootstrap.
@@ -251,6 +253,8 @@ def _count_label_sets(
 def _count_spans(
     gold: Sequence[str], preds: Sequence[Sequence[str]], metric: str, ids: Sequence[str]
 ) -> Counts:
+    if metric == "attribute_f1":
+        return _count_items(gold, preds, metric, ids, attributes_of, None)
     by_type = _type_of if metric == "macro_span_f1" else None
     return _count_items(gold, preds, metric, ids, spans_of, by_type)
 
@@ -317,28 +321,46 @@ def labels_of(value: str, where: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def spans_of(value: str, where: str) -> frozenset[tuple[tuple[tuple[int, int], ...], str]]:
+SpanKey = tuple[tuple[tuple[int, int], ...], str]
+
+
+def spans_of(value: str, where: str) -> frozenset[SpanKey]:
     """Parse ``[[start, end, type], …]`` into a set of (fragments, type).
 
     A discontinuous span is ``[start, end, type, [[s, e], …]]`` and equals only a span with the
-    same fragments.
+    same fragments. An object at the end of a span holds its attributes.
 
     Raises:
         DataError: the value is anything else; the message holds ``where`` and never the value.
     """
+    return frozenset(span for span, _ in _rows_of(value, where))
+
+
+def attributes_of(value: str, where: str) -> frozenset[tuple[SpanKey, str, str]]:
+    """Parse ``[[start, end, type, {field: value}], …]`` into a set of (span, field, value).
+
+    Raises:
+        DataError: as :func:`spans_of`.
+    """
+    return frozenset(
+        (span, field, text) for span, fields in _rows_of(value, where) for field, text in fields
+    )
+
+
+def _rows_of(value: str, where: str) -> list[tuple[SpanKey, list[tuple[str, str]]]]:
+    found = []
     try:
-        return frozenset(
-            (
-                tuple((int(s), int(e)) for s, e in (row[3] if len(row) > 3 else [row[:2]])),
-                str(row[2]),
-            )
-            for row in json.loads(value)
-        )
+        for row in json.loads(value):
+            fields = row[-1] if isinstance(row[-1], dict) else {}
+            pieces = row[3] if len(row) > 3 and row[3] is not fields else [row[:2]]
+            span = tuple((int(s), int(e)) for s, e in pieces), str(row[2])
+            found.append((span, [(str(f), str(v)) for f, v in fields.items()]))
     except (ValueError, TypeError, IndexError, KeyError):
         # `from None`: the decoder's own message quotes the value.
         raise DataError(
             "is not a JSON list of spans", where=where, fix='write [[start, end, "type"], …]'
         ) from None
+    return found
 
 
 def _one_of(names: Sequence[str] | dict[str, tuple[str, ...]]) -> str:

@@ -139,7 +139,8 @@ class Host:
     def _task(self) -> Task:
         from medsweep.tasks import make_task
 
-        return make_task(self._work.kind, self._work.labels, self._work.metric)
+        work = self._work
+        return make_task(work.kind, work.labels, work.metric, work.attributes)
 
     def _folder(self, model: str) -> ModelFolder:
         from medsweep.models import resolve

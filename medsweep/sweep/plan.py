@@ -50,6 +50,7 @@ class Workload:
     engine: Literal["shared", "solo"]
     seed: int
     methods: Mapping[str, MethodName] = field(default_factory=dict)
+    attributes: tuple[str, ...] = ()
 
     def train(self, cell: Cell, draw: int) -> list[Document]:
         """The training documents of a cell in a draw."""
@@ -108,9 +109,16 @@ def make_plan(sweep: Sweep) -> Plan:
     labels = labels_of(sweep.task.kind, documents["train"])
     arms = _arms(sweep)
     for arm in arms:
-        check_arm(arm.arm, sweep.task.kind, arm.options, labels=labels)
+        check_arm(
+            arm.arm,
+            sweep.task.kind,
+            arm.options,
+            labels=labels,
+            attributes=sweep.task.attributes,
+        )
     sizes, folds = _folds(sweep, divisions, labels)
-    task = make_task(sweep.task.kind, labels, sweep.task.metric)
+    task = make_task(sweep.task.kind, labels, sweep.task.metric, sweep.task.attributes)
+    _check_attributes(sweep, documents["train"])
     tested = [d for _, _, test in divisions for d in test]
     reference_model = sweep.reference.model
     reference_slug = slugs[reference_model.id] if reference_model else None
@@ -139,6 +147,7 @@ def make_plan(sweep: Sweep) -> Plan:
         engine=sweep.engine,
         seed=sweep.seed,
         methods={slugs[m.id]: sweep.method_of(m) for m in _models(sweep)},
+        attributes=task.attributes,
     )
     return Plan(
         sweep=sweep,
@@ -153,6 +162,16 @@ def make_plan(sweep: Sweep) -> Plan:
         digest=_digest(divisions, task.gold),
         notes=tuple(notes),
     )
+
+
+def _check_attributes(sweep: Sweep, documents: Sequence[Document]) -> None:
+    known = {f for d in documents for s in d.spans or () for f, _ in s.attributes}
+    if absent := sorted(set(sweep.task.attributes) - known):
+        raise ConfigError(
+            f"no mention of the training documents has the attribute {absent[0]!r}",
+            where="task.attributes",
+            fix="correct its spelling, or leave it out",
+        )
 
 
 def _models(sweep: Sweep) -> list[Model]:
@@ -209,10 +228,10 @@ _Division = tuple[list[Document], list[Document], list[Document]]
 def _divide(sweep: Sweep) -> tuple[dict[str, list[Document]], list[_Division], list[str]]:
     """Train, dev and test of every fold, without a document on both sides."""
     data, kind, notes = sweep.data, sweep.task.kind, list[str]()
-    train = _read(data.train, kind)
+    train = _read(data.train, sweep)
     test: list[Document] = []
     if isinstance(data.test, Source):
-        test = _read(data.test, kind)
+        test = _read(data.test, sweep)
         corpus.check_labels(train, test)
     train, test, report = corpus.deduplicate(train, test)
     notes += report.lines()
@@ -237,10 +256,11 @@ def _divide(sweep: Sweep) -> tuple[dict[str, list[Document]], list[_Division], l
     return {"train": train}, divisions, notes
 
 
-def _read(source: Source, kind: TaskKind) -> list[Document]:
+def _read(source: Source, sweep: Sweep) -> list[Document]:
     documents: list[Document] = corpus.read_documents(
         Path(source.path),
-        kind=kind,
+        kind=sweep.task.kind,
+        attributes=sweep.task.attributes,
         format=source.format,
         columns=corpus.Columns(**source.columns.model_dump()),
         layer=source.layer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from medsweep.corpus import Document
 from medsweep.tasks._base import MethodName, Task, TaskKind
@@ -23,14 +23,21 @@ __all__ = [
 ]
 
 
-def make_task(kind: TaskKind, labels: Sequence[str], metric: str) -> Task:
-    """The task of a sweep: its kind, its labels (classes or entity types), its metric."""
-    make: dict[TaskKind, Callable[[tuple[str, ...], str], Task]] = {
-        "classification": Classification,
-        "multilabel": Multilabel,
-        "ner": Ner,
-    }
-    return make[kind](tuple(sorted(labels)), metric)
+def make_task(
+    kind: TaskKind, labels: Sequence[str], metric: str, attributes: Sequence[str] = ()
+) -> Task:
+    """The task of a sweep.
+
+    Args:
+        kind: as the sweep file calls it.
+        labels: classes, labels or entity types.
+        metric: that decides.
+        attributes: fields of mentions that are asked for.
+    """
+    names = tuple(sorted(labels))
+    if kind == "ner":
+        return Ner(names, metric, attributes=tuple(sorted(attributes)))
+    return Classification(names, metric) if kind == "classification" else Multilabel(names, metric)
 
 
 def head_labels(task: Task) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ class Task(Protocol):
         kind: its name in the sweep file.
         labels: the classes, the labels or the entity types, sorted.
         metric: the metric that search maximises and the verdict is given for.
+        attributes: fields of mentions that are asked for (ner), sorted; else none.
     """
 
     @property
@@ -33,13 +34,16 @@ class Task(Protocol):
     def labels(self) -> tuple[str, ...]: ...
     @property
     def metric(self) -> str: ...
+    @property
+    def attributes(self) -> tuple[str, ...]: ...
 
     def gold(self, document: Document) -> str:
         """The document's gold as ``predictions.parquet`` holds it.
 
         Classification: the label. Multi-label: JSON ``[label, …]``, sorted. NER: JSON
         ``[[start, end, type], …]``, sorted, without text; a discontinuous span is
-        ``[start, end, type, [[s, e], …]]``.
+        ``[start, end, type, [[s, e], …]]``. Where attributes are asked for, a last entry holds a
+        digest of each value by field.
         """
         ...
 

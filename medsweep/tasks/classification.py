@@ -18,6 +18,7 @@ class Classification:
     labels: tuple[str, ...]
     metric: str = "macro_f1"
     kind: TaskKind = "classification"
+    attributes: tuple[str, ...] = ()
 
     def gold(self, document: Document) -> str:
         """The label."""

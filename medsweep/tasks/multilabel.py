@@ -22,6 +22,7 @@ class Multilabel:
     labels: tuple[str, ...]
     metric: str = "micro_f1"
     kind: TaskKind = "multilabel"
+    attributes: tuple[str, ...] = ()
 
     def gold(self, document: Document) -> str:
         """The labels as JSON."""

@@ -134,6 +134,7 @@ def save_adapter(
         "task": task.kind,
         "method": base.method,
         "metric": task.metric,
+        "attributes": list(task.attributes),
         "dev_score": dev_score,
     }
     (part / NOTE).write_text(json.dumps(note, indent=2))

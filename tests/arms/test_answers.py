@@ -109,3 +109,17 @@ def test_random_covers_classes() -> None:
 )
 def test_labels_are_read(answer: str, labels: tuple[str, ...] | None) -> None:
     assert read_labels(answer, {"drug": "Drug", "dose": "Dose"}) == labels
+
+
+def test_attributes_are_read_and_stay_with_their_mention() -> None:
+    answer = """[{"text": "aspirin", "type": "drug", "attributes": {"Dose": 5, "other": "x"}},
+        {"text": "aspirin", "type": "drug", "attributes": {"dose": "10  mg", "negation": false}},
+        {"text": "aspirin", "type": "drug", "attributes": "none"}]"""
+    text, names = "aspirin aspirin aspirin", {"drug": "Drug"}
+    asked = ("dose", "negation")
+    wanted = [(("dose", "5"),), (("dose", "10 mg"), ("negation", "false")), ()]
+    placed = anchor_spans(answer, text, names, asked)
+    assert placed is not None
+    assert [s.attributes for s in placed.spans] == wanted
+    assert [s.attributes for s in read_spans(answer, text, names, asked) or ()] == wanted
+    assert [s.attributes for s in read_spans(answer, text, names) or ()] == [(), (), ()]

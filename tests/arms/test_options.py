@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from medsweep.arms import check_arm, make_arm
+from medsweep.corpus import Document, Span
 from medsweep.errors import ConfigError, DataError
 from medsweep.tasks import make_task
 from tests.arms.conftest import classification
@@ -60,3 +61,27 @@ def test_tables(tmp_path: Path) -> None:
     assert [spans.value(p) for p in found] == ['[[0, 3, "Drug"]]', ""]
     with pytest.raises(DataError, match="document d2"):
         arm.predict([], documents, seed=0)
+
+
+@pytest.mark.parametrize("name", ["rules", "tfidf", "probe"])
+def test_arms_without_a_place_for_attributes(name: str) -> None:
+    with pytest.raises(ConfigError, match="none of their attributes"):
+        check_arm(name, "ner", {}, labels=("Drug",), attributes=("dose",))
+
+
+def test_tables_with_attributes(tmp_path: Path) -> None:
+    task = make_task("ner", ("Drug",), "attribute_f1", ("dose",))
+    table = tmp_path / "t.csv"
+    table.write_text('doc_id,pred\nd0,"[[0, 3, ""Drug"", {""dose"": ""5  mg""}]]"\n')
+    arm = make_arm("predictions", task, options={"path": table})
+    (found,) = arm.predict([], [Document("d0", "ASS")], seed=0)
+    assert found.spans == (Span(0, 3, "Drug", attributes=(("dose", "5 mg"),)),)
+    gold = task.gold(Document("d0", "ASS", spans=found.spans))
+    assert task.score([gold], [task.value(found)])["attribute_f1"] == 1
+    # What a table of results holds is no text.
+    assert "mg" not in gold
+    assert task.score([gold], [task.value(found)]).keys() == {
+        "span_f1",
+        "macro_span_f1",
+        "attribute_f1",
+    }

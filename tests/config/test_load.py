@@ -156,3 +156,15 @@ def test_yaml_cannot_build_objects(sweep_file: Path) -> None:
 
 def test_every_section_knows_its_keys() -> None:
     assert "crossval" in str(Sweep.model_json_schema())
+
+
+@pytest.mark.parametrize(
+    ("task", "says"),
+    [
+        ("{kind: ner, attributes: [dose]}", "use method: generate"),
+        ("{kind: classification, method: generate, attributes: [dose]}", "use kind: ner"),
+        ("{kind: ner, metric: attribute_f1}", "needs attributes"),
+    ],
+)
+def test_attributes_are_written_with_mentions(sweep_file: Path, task: str, says: str) -> None:
+    assert says in problems(sweep_file, f"task={task}")[0]

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from medsweep.cli.predict import command
+from medsweep.corpus.write import to_row
 from medsweep.export import export_adapter
 from medsweep.models import resolve
 from medsweep.models.load import load_base
@@ -25,7 +26,12 @@ RECIPE = Recipe(rank=2, learning_rate=5e-2, min_steps=3, epochs=1, evaluations=1
 
 @pytest.mark.parametrize(
     ("kind", "method"),
-    [("classification", "likelihood"), ("classification", "generate"), ("ner", "generate")],
+    [
+        ("classification", "likelihood"),
+        ("classification", "generate"),
+        ("multilabel", "generate"),
+        ("ner", "generate"),
+    ],
 )
 def test_an_adapter_is_checked_exported_and_used(
     kind: str, method: MethodName, tmp_path: Path
@@ -46,20 +52,13 @@ def test_an_adapter_is_checked_exported_and_used(
     rows = [{**common, "doc_id": p.doc_id, "pred": task.value(p)} for p in found]
     pd.DataFrame(rows).to_parquet(out / "predictions.parquet")
     (out / "verdict.json").write_text(json.dumps({"name": "x", "cells": [], "smallest": None}))
+    gold = {"classification": "label", "multilabel": "labels", "ner": "entities"}[kind]
     files = {}
     for part, given in (("train", train), ("test", test)):
         files[part] = write_jsonl(
             tmp_path / f"{part}.jsonl",
             [
-                {"id": d.id, "text": d.text, "label": d.label}
-                if kind == "classification"
-                else {
-                    "id": d.id,
-                    "text": d.text,
-                    "entities": [
-                        {"start": s.start, "end": s.end, "type": s.type} for s in d.spans or ()
-                    ],
-                }
+                {key: value for key, value in to_row(d).items() if key in ("id", "text", gold)}
                 for d in given
             ],
         )
@@ -89,5 +88,7 @@ def test_an_adapter_is_checked_exported_and_used(
     assert [line["id"] for line in lines] == [d.id for d in test]
     if kind == "classification":
         assert [line["label"] for line in lines] == [p.label for p in found]
+    elif kind == "multilabel":
+        assert [line["labels"] is None for line in lines] == [p.labels is None for p in found]
     else:
         assert [line["entities"] is None for line in lines] == [p.spans is None for p in found]

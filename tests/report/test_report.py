@@ -184,15 +184,27 @@ class TestMistakes:
         rows = pd.DataFrame(
             {"draw": 0, "gold": [gold, gold], "pred": ['[[0, 4, "x"], [6, 8, "y"]]', ""]}
         )
-        x, y = item_scores(rows, "ner")
+        x, y = item_scores(rows, "types")
         assert (x.name, x.precision, x.recall, x.support) == ("x", 1.0, 0.5, 2)
         assert (y.precision, y.recall, y.f1) == (0.0, 0.0, 0.0)
+
+    def test_scores_of_attributes_are_by_field(self) -> None:
+        rows = pd.DataFrame(
+            {
+                "draw": 0,
+                "gold": ['[[0, 4, "x", {"dose": "1", "negation": "true"}], [6, 9, "y"]]'],
+                "pred": ['[[0, 4, "x", {"dose": "1", "negation": "false"}]]'],
+            }
+        )
+        dose, negation = item_scores(rows, "attributes")
+        assert (dose.name, dose.f1, negation.name, negation.f1) == ("dose", 1, "negation", 0)
+        assert [s.f1 for s in item_scores(rows, "types")] == [1, 0]
 
     def test_scores_of_labels_that_come_together(self) -> None:
         rows = pd.DataFrame(
             {"draw": 0, "gold": ['["a", "b"]', "[]", '["a"]'], "pred": ['["a"]', '["b"]', ""]}
         )
-        a, b = item_scores(rows, "multilabel")
+        a, b = item_scores(rows, "labels")
         assert (a.name, a.precision, a.recall, a.support) == ("a", 1.0, 0.5, 2)
         assert (b.precision, b.recall) == (0.0, 0.0)
 

@@ -120,6 +120,21 @@ def test_span_f1_equals_seqeval_on_bio_tags() -> None:
         assert ours == pytest.approx(expected)
 
 
+def test_attributes_count_by_field_and_value() -> None:
+    gold = [
+        spans((0, 4, "Drug", {"dose": "5 mg", "negation": "true"})),
+        spans((0, 9, "Drug", [[0, 3], [6, 9]], {"dose": "1 g"}), (10, 12, "Drug")),
+    ]
+    pred = [
+        spans((0, 4, "Drug", {"dose": "5 mg", "negation": "false"})),
+        spans((0, 9, "Drug", {"dose": "1 g"}), (10, 12, "Drug", {"dose": "2 g"})),
+    ]
+    # 1 hit, 4 predicted, 3 gold; the mentions are scored as without attributes.
+    assert score("ner", gold, pred, "attribute_f1") == pytest.approx(2 / 7)
+    assert score("ner", gold, pred, "span_f1") == pytest.approx(4 / 6)
+    assert score("ner", gold, [gold[0], ""], "attribute_f1") == pytest.approx(4 / 5)
+
+
 def test_a_discontinuous_span_needs_the_same_fragments() -> None:
     gold = [spans((0, 9, "X", [[0, 3], [6, 9]]))]
     assert score("ner", gold, gold, "span_f1") == 1

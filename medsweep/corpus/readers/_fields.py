@@ -112,7 +112,10 @@ def parse_labels(value: object, where: str) -> tuple[str, ...] | None:
 
 
 def parse_entities(value: object, text: str, where: str) -> tuple[Span, ...]:
-    """Spans of a list of ``{"start","end","type"}`` or ``{"spans":[[s,e],…],"type"}``."""
+    """Spans of a list of ``{"start","end","type"}`` or ``{"spans":[[s,e],…],"type"}``.
+
+    Each may have ``"attributes": {field: value}``.
+    """
     if not isinstance(value, list):
         raise DataError("entities is not a list", where=where)
     return tuple(sorted({_span(v, text, f"{where}: entity {n}") for n, v in enumerate(value, 1)}))
@@ -133,7 +136,27 @@ def _span(value: object, text: str, where: str) -> Span:
     if any(a[1] > b[0] for a, b in itertools.pairwise(fragments)):
         raise DataError("fragments overlap or are out of order", where=where)
     hull = fragments[0][0], fragments[-1][1]
-    return Span(*hull, type_, fragments if len(fragments) > 1 else ())
+    pieces = fragments if len(fragments) > 1 else ()
+    return Span(*hull, type_, pieces, _attributes(value.get("attributes"), where))
+
+
+def _attributes(value: object, where: str) -> tuple[tuple[str, str], ...]:
+    """Fields with a value, sorted; a structure of parquet has all fields and nulls."""
+    if value is None:
+        return ()
+    if not isinstance(value, dict):
+        raise DataError("attributes is not an object", where=where, fix='write {"dose": "5 mg"}')
+    found = {as_name(field, "field", where): as_value(v) for field, v in value.items()}
+    return tuple(sorted((f, v) for f, v in found.items() if f is not None and v is not None))
+
+
+def as_value(value: object) -> str | None:
+    """An attribute's value as words with single spaces; None where there is none."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (dict, list)) or value is None:
+        return None
+    return " ".join(str(value).split()) or None
 
 
 def _fragment(value: object, length: int, where: str) -> tuple[int, int]:
@@ -152,9 +175,15 @@ def _fragment(value: object, length: int, where: str) -> tuple[int, int]:
 def dump_entities(spans: tuple[Span, ...]) -> list[dict[str, Any]]:
     """What :func:`parse_entities` reads."""
     return [
-        {"spans": [list(f) for f in s.fragments], "type": s.type}
-        if s.fragments
-        else {"start": s.start, "end": s.end, "type": s.type}
+        {
+            **(
+                {"spans": [list(f) for f in s.fragments]}
+                if s.fragments
+                else {"start": s.start, "end": s.end}
+            ),
+            "type": s.type,
+            **({"attributes": dict(s.attributes)} if s.attributes else {}),
+        }
         for s in spans
     ]
 

@@ -6,10 +6,11 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from medsweep.corpus._base import Document, Reading, Span
-from medsweep.corpus.readers._fields import as_name
+from medsweep.corpus.readers._fields import as_name, as_value
 from medsweep.corpus.readers._lines import decode, numbered_lines
 from medsweep.corpus.readers._spans import tidy
 from medsweep.errors import DataError
@@ -17,12 +18,17 @@ from medsweep.errors import DataError
 _LEFT_OUT = {
     "R": "relations left out",
     "E": "events left out (their triggers are kept)",
-    "A": "attributes left out",
-    "M": "attributes left out",
-    "N": "normalisations left out",
     "#": "notes left out",
     "*": "equivalences left out",
 }
+_ATTRIBUTES = {
+    "A": "attributes left out",
+    "M": "attributes left out",
+    "N": "normalisations left out",
+}
+_ATTRIBUTE = re.compile(
+    r"[AMN][\w-]{1,40}\t(?P<field>\S+) (?P<of>\S+)(?: (?P<value>[^\t]+))?(?:\t.*)?"
+)
 _MENTION = re.compile(r"(?P<type>\S+) (?P<offsets>\d+ \d+(?:;\d+ \d+)*)")
 _LONGEST_NUMBER = 12
 _BOM = "\ufeff"
@@ -31,7 +37,10 @@ Fragments = tuple[tuple[int, int], ...]
 
 
 class Brat:
-    """Text-bound annotations (``T``), discontinuous ones too; what else there is, is counted.
+    """Text-bound annotations (``T``), discontinuous ones too, and what else there is, counted.
+
+    Attributes (``A``) and normalisations (``N``) of mentions are kept: a binary one as ``true``, of
+    several of one name the first.
 
     A document is a pair of files, read by its ``.ann``. A ``.txt`` alone is an unannotated
     document, and is read in a folder where the format is named. Offsets are code points of the
@@ -77,6 +86,8 @@ def _read(path: Path) -> str:
 
 def _mentions(path: Path, text: str, changes: Counter[str]) -> Iterator[Span]:
     places: dict[str, int] = {}
+    spans: dict[str, Span] = {}
+    fields: dict[str, dict[str, str]] = {}
     for number, line in numbered_lines(path):
         where = f"{path.name}:{number}"
         if not line.strip():
@@ -84,11 +95,25 @@ def _mentions(path: Path, text: str, changes: Counter[str]) -> Iterator[Span]:
         if line[0] in _LEFT_OUT:
             changes[_LEFT_OUT[line[0]]] += 1
             continue
+        if line[0] in _ATTRIBUTES:
+            match = _ATTRIBUTE.fullmatch(line)
+            of = fields.setdefault(match["of"] if match else "", {})
+            field = as_name(match["field"], "attribute", where) if match else None
+            if match is None or field is None or field in of:
+                changes[_ATTRIBUTES[line[0]]] += 1
+            else:
+                of[field] = as_value(match["value"]) or "true"
+            continue
         id_, type_, fragments, surface = _parse(line, where)
         if id_ in places:
             raise DataError(f"id {id_} is taken by line {places[id_]}", where=where)
         places[id_] = number
-        yield _span(type_, _anchored(fragments, surface, text, where, changes))
+        spans[id_] = _span(type_, _anchored(fragments, surface, text, where, changes))
+    # Of events and relations, which are no mentions.
+    if lost := sum(len(found) for of, found in fields.items() if of not in spans):
+        changes["attributes left out"] += lost
+    for id_, span in spans.items():
+        yield replace(span, attributes=tuple(sorted(fields.get(id_, {}).items())))
 
 
 def _parse(line: str, where: str) -> tuple[str, str, Fragments, str]:
@@ -190,5 +215,4 @@ def _moved(span: Span, where: str) -> Span:
     """The span in a text without its first character."""
     if span.start == 0 < span.end:
         raise DataError("a mention begins at the byte order mark", where=where)
-    fragments = tuple((a - 1, b - 1) for a, b in span.fragments)
-    return Span(max(span.start - 1, 0), max(span.end - 1, 0), span.type, fragments)
+    return span.moved(-1) if span.start else span

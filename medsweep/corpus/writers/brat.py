@@ -22,8 +22,8 @@ _BOM = "\ufeff"
 class Brat:
     """A pair of files a document, named by its id; without annotation the ``.txt`` alone.
 
-    ``annotation.conf`` lists the types, which brat wants to know. What is read back comes in the
-    order of the file names.
+    ``annotation.conf`` lists types and attributes, which brat wants to know. What is read back
+    comes in the order of the file names.
     """
 
     name = "brat"
@@ -47,8 +47,8 @@ class Brat:
         try:
             for name, document in zip(_names(documents, changes), written, strict=True):
                 _write(document, part / name)
-            types = sorted({s.type for d in written for s in d.spans or ()})
-            (part / "annotation.conf").write_text(_configuration(types), encoding="utf-8")
+            spans = [s for d in written for s in d.spans or ()]
+            (part / "annotation.conf").write_text(_configuration(spans), encoding="utf-8")
             part.replace(path)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
@@ -72,14 +72,28 @@ def _names(documents: Sequence[Document], changes: Counter[str]) -> Iterator[str
 
 
 def _expressible(document: Document, changes: Counter[str]) -> Document:
-    """With types of one word, and without what readers take for a byte order mark."""
+    """In types, fields and values of one word, without what readers take for a byte order mark."""
     document = _without_mark(document, changes)
     if document.spans is None:
         return document
-    spans = [replace(s, type="_".join(s.type.split(" "))) for s in document.spans]
+    spans = [
+        replace(
+            s,
+            type=_one_word(s.type),
+            attributes=tuple(sorted({_one_word(f): _one_word(v) for f, v in s.attributes}.items())),
+        )
+        for s in document.spans
+    ]
     renamed = sum(a.type != b.type for a, b in zip(spans, document.spans, strict=True))
     count(changes, "mentions whose type was written with _ for spaces", renamed)
+    pairs = zip(spans, document.spans, strict=True)
+    changed = sum(len({*a.attributes} - {*b.attributes}) for a, b in pairs)
+    count(changes, "attributes written with _ for spaces", changed)
     return replace(document, spans=tuple(sorted(set(spans))))
+
+
+def _one_word(name: str) -> str:
+    return "_".join(name.split())
 
 
 def _without_mark(document: Document, changes: Counter[str]) -> Document:
@@ -90,10 +104,7 @@ def _without_mark(document: Document, changes: Counter[str]) -> Document:
     changes["byte order marks left out"] += 1
     inside = [s for s in document.spans or () if s.start >= cut]
     count(changes, "mentions of byte order marks left out", len(document.spans or ()) - len(inside))
-    moved = [
-        Span(s.start - cut, s.end - cut, s.type, tuple((a - cut, b - cut) for a, b in s.fragments))
-        for s in inside
-    ]
+    moved = [s.moved(-cut) for s in inside]
     return replace(document, text=text, spans=None if document.spans is None else tuple(moved))
 
 
@@ -101,7 +112,12 @@ def _write(document: Document, path: Path) -> None:
     # Offsets count characters of the file, so that no line break may be translated.
     Path(f"{path}.txt").write_text(document.text, encoding="utf-8", newline="")
     if document.spans is not None:
-        lines = (_line(n, s, document.text) for n, s in enumerate(document.spans, 1))
+        lines = [_line(n, s, document.text) for n, s in enumerate(document.spans, 1)]
+        attributes = ((n, *a) for n, s in enumerate(document.spans, 1) for a in s.attributes)
+        lines += [
+            f"A{number}\t{field} T{n}{'' if value == 'true' else f' {value}'}\n"
+            for number, (n, field, value) in enumerate(attributes, 1)
+        ]
         Path(f"{path}.ann").write_text("".join(lines), encoding="utf-8", newline="")
 
 
@@ -113,5 +129,15 @@ def _line(number: int, span: Span, text: str) -> str:
     return f"T{number}\t{span.type} {offsets}\t{surface}\n"
 
 
-def _configuration(types: Sequence[str]) -> str:
-    return "\n".join(["[entities]", *types, "[relations]", "[events]", "[attributes]", ""])
+def _configuration(spans: Sequence[Span]) -> str:
+    values: dict[str, set[str]] = {}
+    for span in spans:
+        for field, value in span.attributes:
+            values.setdefault(field, set()).add(value)
+    attributes = [
+        f"{field} Arg:<ENTITY>" + ("" if of == {"true"} else f", Value:{'|'.join(sorted(of))}")
+        for field, of in sorted(values.items())
+    ]
+    types = sorted({s.type for s in spans})
+    parts = ["[entities]", *types, "[relations]", "[events]", "[attributes]", *attributes, ""]
+    return "\n".join(parts)

@@ -35,6 +35,8 @@ class Conll:
         changed = sum(d.id != i for d, i in zip(documents, ids, strict=True))
         count(changes, "ids replaced by numbers", changed)
         count_left_out(documents, changes)
+        attributes = sum(len(s.attributes) for d in documents for s in d.spans or ())
+        count(changes, "attributes left out", attributes)
         annotated = any(d.spans is not None for d in documents)
         bare = sum(d.spans is None for d in documents) if annotated else 0
         count(changes, "unannotated documents written as without a mention", bare)

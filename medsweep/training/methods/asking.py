@@ -17,7 +17,7 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from medsweep.arms.decoder import Decoder
 from medsweep.arms.prompts import Prompts
-from medsweep.corpus import Document, Span
+from medsweep.corpus import Document
 from medsweep.models.load import Base
 from medsweep.tasks import Task
 from medsweep.training._base import TrialError
@@ -185,7 +185,8 @@ def cut(document: Document, begin: int, end: int) -> Document:
     spans = None
     if document.spans is not None:
         inside = (s for s in sorted(document.spans) if begin <= s.start and s.end <= end)
-        spans = tuple(Span(s.start - begin, s.end - begin, s.type) for s in inside)
+        # The hull of a discontinuous mention: what is written in one piece.
+        spans = tuple(replace(s, fragments=()).moved(-begin) for s in inside)
     return replace(document, text=document.text[begin:end], spans=spans)
 
 

@@ -16,7 +16,8 @@ from medsweep.training.encode import Window
 from medsweep.training.methods._base import Found
 from medsweep.training.methods.asking import Asked, Asking
 
-# Tokens that a list of mentions may take: for each token of text, in any case, and at most.
+# Tokens that a list of mentions may take: for each token of text, in any case, and at most. With
+# attributes twice as much.
 _A_TOKEN, _AT_LEAST, _AT_MOST = 4, 16, 512
 
 
@@ -32,18 +33,21 @@ class Generate(Asking):
             answers = [self.answer(Document("", "", labels=task.labels))]
         # The same label can be written with other white space or in a sentence.
         self._room = max(map(len, answers), default=0) + 8
+        self._times = 2 if task.attributes else 1
 
     def limit(self, asked: int) -> int:
         """Labels and some words, or what mentions could take; by the question's length alone."""
         if self._task.kind != "ner":
             return self._room
-        return min(_AT_MOST, _AT_LEAST + _A_TOKEN * max(0, asked - self.overhead))
+        text = max(0, asked - self.overhead)
+        return self._times * min(_AT_MOST, _AT_LEAST + _A_TOKEN * text)
 
     def text_within(self, free: int) -> int:
         """What is left beside the answer's limit."""
         if self._task.kind != "ner":
             return free - self._room
-        return max(free - _AT_MOST, (free - _AT_LEAST) // (1 + _A_TOKEN))
+        times = self._times
+        return max(free - times * _AT_MOST, (free - times * _AT_LEAST) // (1 + times * _A_TOKEN))
 
     def read(self, model: Any, windows: Sequence[Window]) -> list[str]:
         """What the model writes."""
@@ -103,14 +107,16 @@ class Generate(Asking):
         for document, mine in zip(documents, parts, strict=True):
             spans: set[Span] | None = set()
             for window, written in mine:
-                placed = anchor_spans(written, window.text, self.prompts.names)
+                placed = anchor_spans(
+                    written, window.text, self.prompts.names, self._task.attributes
+                )
                 if placed is None or spans is None:
                     # A list that lacks a part of the document is no answer about it.
                     spans = None
                     continue
                 kept, lost = kept + len(placed.spans), lost + placed.lost
                 spans |= {
-                    Span(s.start + window.begin, s.end + window.begin, s.type)
+                    s.moved(window.begin)
                     for s in placed.spans
                     if window.own[0] <= s.start + window.begin < window.own[1]
                 }

@@ -32,15 +32,28 @@ def test_what_is_left_out_is_counted(put: Put) -> None:
     lines += "#1\tAnnotatorNotes T1\tx\n*\tEquiv T1 T1\n\nR1\tX Arg1:T1 Arg2:T1\n"
     changes: Counter[str] = Counter()
     (document,) = scan(pair(put, TEXT, lines), changes=changes)
-    assert document.spans == (Span(0, 4, "A"),)
+    assert document.spans == (Span(0, 4, "A", attributes=(("Reference", "X:1"),)),)
     assert changes == {
         "events left out (their triggers are kept)": 1,
         "attributes left out": 2,
-        "normalisations left out": 1,
         "notes left out": 1,
         "equivalences left out": 1,
         "relations left out": 1,
     }
+
+
+def test_attributes_are_kept_where_they_are_asked_for(put: Put) -> None:
+    lines = "A1\tNegated T1\nT1\tA 0 4\tHerr\nA2\tDose T1 5_mg\nA3\tDose T1 9_mg\nA4\tDose\n"
+    changes: Counter[str] = Counter()
+    path = pair(put, TEXT, lines)
+    (document,) = scan(path, changes=changes)
+    assert document.spans == (Span(0, 4, "A", attributes=(("Dose", "5_mg"), ("Negated", "true"))),)
+    assert changes == {"attributes left out": 2}
+    (document,) = scan(path, changes=changes, attributes=["Dose"])
+    assert document.spans == (Span(0, 4, "A", attributes=(("Dose", "5_mg"),)),)
+    assert changes == {"attributes left out": 5}
+    (document,) = read_documents(path, kind="ner")
+    assert document.spans == (Span(0, 4, "A"),)
 
 
 def test_discontinuous_nested_and_equal_mentions(put: Put) -> None:

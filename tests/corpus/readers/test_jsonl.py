@@ -111,3 +111,14 @@ def test_several_labels(put: Put, value: str, labels: tuple[str, ...] | None) ->
 def test_what_is_no_list_of_labels(put: Put, value: str) -> None:
     with pytest.raises(DataError, match=r"n.jsonl:1"):
         list(scan(put("n.jsonl", f'{{"text": "x", "labels": {value}}}\n')))
+
+
+def test_attributes_of_mentions(put: Put) -> None:
+    attributes = '{"dose": " 5  mg", "negation": true, "n": 2, "none": null}'
+    entity = f'{{"start": 0, "end": 3, "type": "D", "attributes": {attributes}}}'
+    row = f'{{"text": "ASS", "entities": [{entity}]}}'
+    (document,) = scan(put("n.jsonl", row))
+    (span,) = document.spans or ()
+    assert span.attributes == (("dose", "5 mg"), ("n", "2"), ("negation", "true"))
+    with pytest.raises(DataError, match="attributes is not an object"):
+        list(scan(put("n.jsonl", row.replace(attributes, "[]"))))

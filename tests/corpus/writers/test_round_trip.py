@@ -28,9 +28,12 @@ def span(draw: st.DrawFn, text: str) -> Span:
     borders = st.integers(0, len(text))
     a, b, *rest = sorted(draw(st.sets(borders, min_size=2, max_size=4)))
     type_ = draw(NAMES)
+    fields = draw(st.dictionaries(NAMES, NAMES, max_size=2))
+    # Readers put single spaces into values.
+    attributes = tuple(sorted((f, " ".join(v.split())) for f, v in fields.items()))
     if len(rest) == 2:
-        return Span(a, rest[1], type_, ((a, b), (rest[0], rest[1])))
-    return Span(a, b, type_)
+        return Span(a, rest[1], type_, ((a, b), (rest[0], rest[1])), attributes)
+    return Span(a, b, type_, attributes=attributes)
 
 
 @st.composite
@@ -121,7 +124,8 @@ def test_brat_holds_texts_and_mentions_as_they_are(documents: list[Document]) ->
 def _one_word(spans: tuple[Span, ...] | None) -> tuple[Span, ...] | None:
     if spans is None:
         return None
-    return tuple(sorted({Span(s.start, s.end, "Drug", s.fragments) for s in spans}))
+    fields = (("Dose", "5_mg"), ("Negated", "true"))
+    return tuple(sorted({Span(s.start, s.end, "Drug", s.fragments, fields) for s in spans}))
 
 
 def test_what_conll_cannot_hold_by_kind(tmp_path: Path) -> None:
