@@ -116,7 +116,7 @@ class Prompts:
                 "there is none."
             )
         if self.kind == "multilabel":
-            return 'Answer only with JSON: {"labels": [<category>, …]}, [] if none fits.'
+            return 'Answer only with JSON: {"labels": [<category>, …]}, an empty list if none fits.'
         if self.as_json:
             return 'Answer only with JSON: {"label": <category>}.'
         return "Category:"
