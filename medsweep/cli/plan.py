@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Examples:
   medsweep plan sweeps/quickstart.yaml
   medsweep plan sweep.yaml --set decide.margin=0.03 --set draws=5
+  medsweep plan sweep.yaml --json
 """
 )
 @click.argument("sweep_file", metavar="SWEEP.yaml", type=click.Path(path_type=Path))
@@ -29,54 +30,62 @@ Examples:
     metavar="KEY=VALUE",
     help="Change one key of the sweep file. May be repeated.",
 )
-def command(sweep_file: Path, overrides: tuple[str, ...]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+def command(sweep_file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Say what a sweep would do, before anything is trained.
 
-    Cells and trials, models, labels a class in every rung of the ladder, and what the test set
-    can decide at this margin.
+    Cells and trials; tokens, memory and time a model, estimated for this machine; labels a class
+    in every rung of the ladder; and what the test set can decide at this margin.
     """
-    from rich.console import Console
+    import json
 
     from medsweep.config import load_sweep
     from medsweep.sweep.plan import make_plan
 
     plan = make_plan(load_sweep(sweep_file, overrides))
-    console = Console()
-    for note in plan.notes:
-        console.print(f"note: {note}", highlight=False)
-    _show_work(plan, console)
-    _show_ladder(plan, console)
-    _show_power(plan, console)
+    found = {
+        "name": plan.sweep.name,
+        "notes": list(plan.notes),
+        **_work(plan),
+        "ladder": _ladder(plan),
+        "power": _power(plan),
+    }
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        _show(found)
 
 
-def _show_work(plan: Plan, console: Console) -> None:
-    from rich.table import Table
+def _work(plan: Plan) -> dict[str, Any]:
+    from dataclasses import asdict
 
-    sweep = plan.sweep
-    search, confirm = sum(plan.budgets.values()), sum(map(plan.draws_of, plan.cells))
-    console.print(
-        f"{sweep.name}: {len(plan.cells)} cells, {search} search trials, {confirm} confirmations "
-        f"({sweep.draws} draws), {len(plan.workload.arms)} other arms",
-        highlight=False,
-    )
-    table = Table(box=None, pad_edge=False)
-    for column in ("model", "parameters", "weights on disk, as stored"):
-        table.add_column(column, justify="left" if column == "model" else "right")
-    for name, folder in plan.folders.items():
-        size = sum(f.stat().st_size for f in folder.path.glob("*.safetensors"))
-        table.add_row(name, f"{folder.parameters / 1e6:,.1f} M", f"{size / 2**20:,.0f} MiB")
-    console.print(table)
+    from medsweep.sweep.estimate import assumptions, costs
+
+    found = costs(plan)
+    return {
+        "cells": len(plan.cells),
+        "search_trials": sum(plan.budgets.values()),
+        "confirmations": sum(map(plan.draws_of, plan.cells)),
+        "draws": plan.sweep.draws,
+        "folds": len(plan.workload.folds),
+        "arms": [a.arm for a in plan.workload.arms],
+        "models": {
+            name: {
+                "parameters": folder.parameters,
+                "stored_bytes": sum(f.stat().st_size for f in folder.path.glob("*.safetensors")),
+                **asdict(found[name]),
+            }
+            for name, folder in plan.folders.items()
+        },
+        "seconds": sum(c.seconds for c in found.values()),
+        "assumptions": assumptions(),
+    }
 
 
-def _show_ladder(plan: Plan, console: Console) -> None:
+def _ladder(plan: Plan) -> dict[str, Any]:
     """Labels by class, or mentions by type (NER), in each rung of draw 0."""
-    from rich.table import Table
-
     work, fold = plan.workload, plan.workload.folds[0]
-    table = Table(box=None, pad_edge=False)
-    table.add_column("training documents", justify="right")
-    for label in work.labels:
-        table.add_column(label, justify="right")
+    rungs = []
     for size in work.sizes:
         documents = [work.documents[i] for i in fold.subsets[0, size]]
         counts = Counter(
@@ -84,33 +93,108 @@ def _show_ladder(plan: Plan, console: Console) -> None:
             for d in documents
             for label in ([d.label] if d.label else d.labels or [s.type for s in d.spans or ()])
         )
-        table.add_row(str(size), *(str(counts[label]) for label in work.labels))
-    console.print(table)
-    console.print(
-        f"labels spent on dev beside these: {plan.labels_spent}; "
-        f"test documents: {len(plan.gold)}, seen once, at the end",
-        highlight=False,
-    )
+        rungs.append({"documents": size, "labels": {x: counts[x] for x in work.labels}})
+    return {"rungs": rungs, "dev_documents": plan.labels_spent, "test_documents": len(plan.gold)}
 
 
-def _show_power(plan: Plan, console: Console) -> None:
+def _power(plan: Plan) -> dict[str, Any]:
     from medsweep.stats import power
 
-    margin, alpha, documents = (
-        plan.sweep.decide.margin,
-        plan.sweep.decide.alpha,
-        len(plan.gold),
-    )
+    margin, alpha = plan.sweep.decide.margin, plan.sweep.decide.alpha
+    documents = len(plan.gold)
+    return {
+        "margin": margin,
+        "alpha": alpha,
+        "by_discordance": [
+            {
+                "discordance": share,
+                "power": power.power_at(documents, share, margin, alpha),
+                "documents_for_80_percent": power.required_documents(share, margin, alpha),
+            }
+            for share in (0.05, 0.1, 0.2)
+        ],
+    }
+
+
+def _show(found: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for note in found["notes"]:
+        console.print(f"note: {note}")
+    folds = f" in {found['folds']} folds" if found["folds"] > 1 else ""
     console.print(
-        f"power of one comparison of accuracies, margin {margin:g}, one-sided alpha {alpha:g}, "
-        "no true difference:",
-        highlight=False,
+        f"{found['name']}: {found['cells']} cells{folds}, {found['search_trials']} search trials, "
+        f"{found['confirmations']} confirmations ({found['draws']} draws), "
+        f"{len(found['arms'])} other arms"
     )
-    for discordance in (0.05, 0.1, 0.2):
-        chance = power.power_at(documents, discordance, margin, alpha)
-        needed = power.required_documents(discordance, margin, alpha)
+    _show_models(found, console)
+    _show_ladder(found["ladder"], console)
+    _show_power(found["power"], found["ladder"]["test_documents"], console)
+
+
+def _show_models(found: dict[str, Any], console: Console) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("model", "parameters", "stored", "trained", "dev", "test", "arms", "memory"):
+        table.add_column(column, justify="left" if column == "model" else "right")
+    table.add_column("time", justify="right")
+    for name, model in found["models"].items():
+        table.add_row(
+            name,
+            f"{model['parameters'] / 1e6:,.1f} M",
+            _size(model["stored_bytes"]),
+            *(_millions(model[f"{part}_tokens"]) for part in ("trained", "dev", "test", "arm")),
+            _size(model["memory_bytes"]),
+            _duration(model["seconds"]),
+        )
+    console.print("tokens trained on, read for dev, test and other arms; memory a host; time")
+    console.print(table)
+    console.print(f"about {_duration(found['seconds'])} in all")
+    for line in found["assumptions"]:
+        console.print(f"  {line}")
+
+
+def _size(number: float) -> str:
+    return f"{number / 2**30:,.1f} GiB" if number >= 2**30 else f"{number / 2**20:,.0f} MiB"
+
+
+def _millions(tokens: int) -> str:
+    return f"{tokens / 1e6:,.2f} M" if tokens else "–"
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{seconds / 3600:,.1f} h"
+
+
+def _show_ladder(ladder: dict[str, Any], console: Console) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("training documents", justify="right")
+    for label in ladder["rungs"][0]["labels"]:
+        table.add_column(label, justify="right")
+    for rung in ladder["rungs"]:
+        table.add_row(str(rung["documents"]), *map(str, rung["labels"].values()))
+    console.print(table)
+    console.print(
+        f"labels spent on dev beside these: {ladder['dev_documents']}; "
+        f"test documents: {ladder['test_documents']}, seen once, at the end"
+    )
+
+
+def _show_power(power: dict[str, Any], documents: int, console: Console) -> None:
+    console.print(
+        f"power of one comparison of accuracies, margin {power['margin']:g}, one-sided alpha "
+        f"{power['alpha']:g}, no true difference:"
+    )
+    for row in power["by_discordance"]:
         console.print(
-            f"  where the two disagree on {discordance:.0%} of the documents: "
-            f"{chance:.0%} with these {documents}; 80 % needs {needed}",
-            highlight=False,
+            f"  where the two disagree on {row['discordance']:.0%} of the documents: "
+            f"{row['power']:.0%} with these {documents}; 80 % needs "
+            f"{row['documents_for_80_percent']}"
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medsweep.errors import ModelError
-from medsweep.models.resolve import resolve
+from medsweep.models.resolve import ModelFolder, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,22 @@ def token_lengths(texts: Sequence[str], reference: str) -> Lengths:
     Raises:
         ModelError: there is no such model, or its tokenizer or configuration cannot be read.
     """
+    longest, counts = token_counts(texts, resolve(reference))
+    counts = sorted(counts)
+    return Lengths(longest, counts[len(counts) // 2], counts[-1], sum(n > longest for n in counts))
+
+
+def token_counts(texts: Sequence[str], folder: ModelFolder) -> tuple[int, list[int]]:
+    """Tokens that a model can take, and those of each text.
+
+    Raises:
+        ModelError: its tokenizer or configuration cannot be read.
+    """
     from transformers import AutoConfig
 
     from medsweep.models.load import load_tokenizer, longest_input
     from medsweep.models.quiet import quiet_transformers
 
-    folder = resolve(reference)
     try:
         with quiet_transformers():
             tokenizer = load_tokenizer(folder)
@@ -45,7 +55,6 @@ def token_lengths(texts: Sequence[str], reference: str) -> Lengths:
     except (ValueError, KeyError, OSError, ImportError) as error:
         raise ModelError(
             f"its tokenizer or configuration cannot be read ({type(error).__name__})",
-            where=reference,
+            where=folder.reference,
         ) from None
-    counts = sorted(len(tokenizer(text, verbose=False)["input_ids"]) for text in texts)
-    return Lengths(longest, counts[len(counts) // 2], counts[-1], sum(n > longest for n in counts))
+    return longest, [len(tokenizer(text, verbose=False)["input_ids"]) for text in texts]

@@ -121,6 +121,15 @@ def count_parameters(folder: Path, reference: str = "") -> int:
     Raises:
         ModelError: there are none; weights in other formats can run code and are not read.
     """
+    return sum(math.prod(shape) for shape in tensor_shapes(folder, reference).values())
+
+
+def tensor_shapes(folder: Path, reference: str = "") -> dict[str, tuple[int, ...]]:
+    """Shapes of a folder's tensors by name, from the headers of its safetensors files.
+
+    Raises:
+        ModelError: there are none; weights in other formats can run code and are not read.
+    """
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise ModelError(
@@ -128,7 +137,7 @@ def count_parameters(folder: Path, reference: str = "") -> int:
             where=reference or str(folder),
             fix="save the model with save_pretrained(safe_serialization=True)",
         )
-    total = 0
+    shapes: dict[str, tuple[int, ...]] = {}
     for file in files:
         try:
             with file.open("rb") as stream:
@@ -137,8 +146,8 @@ def count_parameters(folder: Path, reference: str = "") -> int:
             raise ModelError(
                 "damaged safetensors file", where=str(file), fix="copy it again"
             ) from None
-        total += sum(math.prod(v["shape"]) for k, v in header.items() if k != "__metadata__")
-    return total
+        shapes |= {k: tuple(v["shape"]) for k, v in header.items() if k != "__metadata__"}
+    return shapes
 
 
 def _slug(name: str) -> str:

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,7 @@ from medsweep.config import Sweep
 from medsweep.errors import ConfigError
 from medsweep.sweep.plan import Workload
 from medsweep.sweep.pool import Pool
-from medsweep.training._base import Recipe
-
-# Adapters packed on one host at most; each costs a Tune process of its own.
-SHARED_SLOTS = {"gpu": 8, "cpu": 4}
-# A step of so many tokens keeps a core's units busy (docs/log.md): there another slot on the same
-# core adds memory and no speed.
-TOKENS_THAT_FILL_A_CPU = 512
-CHARACTERS_A_TOKEN = 4
+from medsweep.sweep.slots import slots_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +151,7 @@ def _lay_out(sweep: Sweep, workload: Workload, *, remote: bool) -> Cluster:
         # Two threads on two busy cores run slower than one: threads wait for the slowest.
         threads = resources.threads or max(1, cores // 8)
         hosts = resources.hosts or max(1, cores // threads)
-    slots = resources.slots or (_slots(sweep, workload, gpus) if sweep.engine == "shared" else 1)
+    slots = slots_of(sweep, workload, gpu=bool(gpus))
     if hosts * threads > cores:
         raise ConfigError(
             f"{hosts} hosts of {threads} threads need more than the {cores} cores there are",
@@ -167,16 +159,6 @@ def _lay_out(sweep: Sweep, workload: Workload, *, remote: bool) -> Cluster:
             fix="ask for fewer",
         )
     return Cluster(hosts, threads, hosts * slots, 1 if gpus else 0, remote)
-
-
-def _slots(sweep: Sweep, workload: Workload, gpus: int) -> int:
-    """Adapters that one host packs into a step, so that the step fills its device."""
-    if gpus:
-        return SHARED_SLOTS["gpu"]
-    recipe = Recipe(**sweep.training.model_dump(exclude_none=True))
-    lengths = [len(d.text) / CHARACTERS_A_TOKEN for d in workload.documents.values()]
-    typical = min(recipe.max_length, sum(lengths) / len(lengths))
-    return min(SHARED_SLOTS["cpu"], ceil(TOKENS_THAT_FILL_A_CPU / (recipe.batch_size * typical)))
 
 
 def _cores() -> int:

@@ -1,0 +1,235 @@
+"""What a sweep will cost, worked out before anything is trained: tokens, memory, time.
+
+Estimates to plan by, meant to be right within a factor of two. Early stopping, which saves a part
+of the search, is not foreseen: they are upper bounds in that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from medsweep.arms.options import check_arm
+from medsweep.arms.prompts import Prompts
+from medsweep.config import Search
+from medsweep.corpus import Document
+from medsweep.models.lengths import token_counts
+from medsweep.models.shape import Shape, shape_of
+from medsweep.sweep.items import Cell
+from medsweep.sweep.plan import Plan
+from medsweep.sweep.slots import slots_of
+from medsweep.tasks import make_task
+from medsweep.training._base import Recipe
+from medsweep.training.encode import OVERLAP
+from medsweep.training.forward import token_budget
+from medsweep.training.optim import total_steps
+from medsweep.training.precision import native_bf16
+
+# Of the rate of a matrix product, what a whole model reaches: attention, norms, adapters and
+# padding take the rest, and the more of it the faster the products are.
+REACHED = {torch.bfloat16: 0.4, torch.float32: 0.7}
+# Python with torch, transformers and Ray, before a model is loaded.
+PROCESS_BYTES = 700 << 20
+# An adapter's numbers in fp32: value, best so far, gradient, two moments, and a saved state.
+ADAPTER_BYTES = 4 * 6
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one model costs in a sweep.
+
+    Attributes:
+        trained_tokens: through forward and backward passes, by search and confirmation.
+        dev_tokens: read to score trials.
+        test_tokens: read to judge them.
+        arm_tokens: read by other arms that use the model.
+        memory_bytes: of one host that trains it.
+        seconds: on all of this machine's cores or GPUs.
+    """
+
+    trained_tokens: int
+    dev_tokens: int
+    test_tokens: int
+    arm_tokens: int
+    memory_bytes: int
+    seconds: float
+
+
+def costs(plan: Plan) -> dict[str, Cost]:
+    """By model slug. Tokenises every document once a model, and measures this machine.
+
+    Raises:
+        ModelError: a model's tokenizer or weights cannot be read.
+    """
+    return {name: _cost(plan, name) for name in plan.folders}
+
+
+def assumptions() -> list[str]:
+    """What the numbers rest on."""
+    device = "GPUs" if torch.cuda.is_available() else "cores"
+    return [
+        "tokens and time without early stopping, which saves a part of the search",
+        f"time on all of this machine's {device}, measured now: 2 operations a token and weight of "
+        "the layers to read, 4 to train (frozen weights have no gradient), at "
+        f"{REACHED[torch.bfloat16]:.0%} (bf16; test in fp32: {REACHED[torch.float32]:.0%}) of the "
+        "rate of a matrix product; start-up and waiting not counted",
+        "memory of one host: process, weights, activations of one pass, adapters in its slots",
+    ]
+
+
+def _cost(plan: Plan, name: str) -> Cost:
+    work, shape = plan.workload, shape_of(plan.folders[name])
+    search = plan.sweep.search_of(work.models[name])
+    recipe = Recipe(
+        rank=max(search.rank),
+        epochs=search.epochs,
+        **plan.sweep.training.model_dump(exclude_none=True),
+    )
+    sizes = _Sizes(plan, name, recipe)
+    trained = dev = test = 0
+    cells = [c for c in plan.cells if c.model == name]
+    for cell in cells:
+        fold, draws, trials = work.folds[cell.fold], plan.draws_of(cell), plan.budgets[cell]
+        # The confirmation of draw 0 adopts the search's winner.
+        trained += trials * sizes.trained(work.train(cell, 0), recipe)
+        trained += sum(sizes.trained(work.train(cell, d), recipe) for d in range(1, draws))
+        dev += (trials + draws - 1) * recipe.evaluations * sizes.read(fold.dev)
+        test += draws * sizes.read(fold.test)
+    arms = _arm_tokens(plan, name, sizes)
+    adapted, below = _layers(search, shape)
+    operations = adapted * (4 * trained + 2 * dev) + 2 * shape.weights * arms
+    operations += 2 * below * sizes.read(_learnt_from(plan, cells))
+    fast = torch.bfloat16 if native_bf16(_device()) else torch.float32
+    exact = torch.float32 if _device().type == "cpu" else fast
+    seconds = operations / _rate(shape.largest, fast)
+    seconds += 2 * shape.weights * test / _rate(shape.largest, exact)
+    slots = slots_of(plan.sweep, work, gpu=_device().type == "cuda")
+    memory = host_memory(shape, plan.folders[name].parameters, recipe, adapted, slots)
+    return Cost(trained, dev, test, arms, memory, seconds)
+
+
+class _Sizes:
+    """Windows and tokens of documents, as a model will see them."""
+
+    def __init__(self, plan: Plan, name: str, recipe: Recipe) -> None:
+        work, folder = plan.workload, plan.folders[name]
+        task = make_task(work.kind, work.labels, work.metric)
+        prompts = Prompts.of(task, names={}, instruction=None, as_json=False)
+        documents = dict(work.documents)
+        documents |= {d.id: d for f in work.folds for d in (*f.dev, *f.test)}
+        texts = [prompts.plain(prompts.messages("")), *(d.text for d in documents.values())]
+        longest, (self.question, *counts) = token_counts(texts, folder)
+        self.tokens: Mapping[str, int] = dict(zip(documents, counts, strict=True))
+        self._length = min(recipe.max_length, longest)
+        self._asked = 0 if work.methods.get(name, "head") == "head" else self.question
+
+    def windows(self, document: Document) -> int:
+        """A document that is too long becomes several overlapping windows."""
+        over = self.tokens[document.id] - self._length
+        return 1 + max(0, -(-over // round((1 - OVERLAP) * self._length)))
+
+    def read(self, documents: Iterable[Document]) -> int:
+        """Tokens of ``documents``, read once."""
+        return sum(
+            self.tokens[d.id]
+            + (self.windows(d) - 1) * round(OVERLAP * self._length)
+            + self.windows(d) * self._asked
+            for d in documents
+        )
+
+    def trained(self, documents: list[Document], recipe: Recipe) -> int:
+        """Tokens of one trial on ``documents``."""
+        windows = sum(map(self.windows, documents))
+        passes = total_steps(recipe, windows) / -(-windows // recipe.batch_size)
+        return round(passes * self.read(documents))
+
+
+def _learnt_from(plan: Plan, cells: Iterable[Cell]) -> list[Document]:
+    """Every document whose frozen lower layers are computed, once."""
+    work, found = plan.workload, dict[str, Document]()
+    for cell in cells:
+        found |= {d.id: d for d in work.folds[cell.fold].dev}
+        for draw in range(plan.draws_of(cell)):
+            found |= {d.id: d for d in work.train(cell, draw)}
+    return list(found.values())
+
+
+def _layers(search: Search, shape: Shape) -> tuple[float, float]:
+    """Weights of the adapted layers, in the mean of the space, and of all prefixes below them."""
+    adapted = [shape.layers if n == "all" else min(n, shape.layers) for n in search.top_layers]
+    below = sum(shape.layers - n for n in set(adapted))
+    one = shape.weights / shape.layers
+    return one * sum(adapted) / len(adapted), one * below
+
+
+def _arm_tokens(plan: Plan, name: str, sizes: _Sizes) -> int:
+    """Tokens that other arms read with this model."""
+    work, total = plan.workload, 0
+    for arm in work.arms:
+        if arm.model is None or arm.model.id != work.models[name].id:
+            continue
+        options = check_arm(arm.arm, work.kind, arm.options)
+        length = getattr(options, "max_length", 512)
+        if arm.arm == "probe":
+            # Its features are computed once a document, in windows.
+            total += sum(sizes.tokens.values())
+            continue
+        times = len(work.sizes) * work.draws if arm.arm == "few_shot" else 1
+        examples = getattr(options, "k", 0) * getattr(options, "example_length", 0)
+        total += times * sum(
+            min(sizes.tokens[d.id], length) + sizes.question + examples
+            for fold in work.folds
+            for d in fold.test
+        )
+    return total
+
+
+def host_memory(
+    shape: Shape, parameters: int, recipe: Recipe, adapted_weights: float, slots: int
+) -> int:
+    """Bytes of a host that trains one model.
+
+    Activations a layer and token are 34 times its width in bytes at 16 bits, as Korthikanti et
+    al. (2022, Reducing activation recomputation in large transformer models) count them, without
+    attention's scores.
+    """
+    device = _device()
+    tokens = min(token_budget(device), slots * recipe.batch_size * recipe.max_length)
+    layers = shape.layers * adapted_weights / shape.weights
+    wide = 1 if native_bf16(device) else 2
+    adapter = recipe.rank * shape.sides * layers / shape.layers
+    return round(
+        (PROCESS_BYTES if device.type == "cpu" else 0)
+        + parameters * (4 if device.type == "cpu" else 2)
+        + 34 * wide * shape.width * tokens * layers
+        + slots * ADAPTER_BYTES * adapter
+    )
+
+
+def _rate(matrix: tuple[int, int], dtype: torch.dtype) -> float:
+    """Operations a second that training or reading reaches on this machine."""
+    return REACHED[dtype] * _matmul_rate(matrix, dtype) * max(1, torch.cuda.device_count())
+
+
+def _matmul_rate(matrix: tuple[int, int], dtype: torch.dtype, seconds: float = 0.2) -> float:
+    """Operations a second of products with a matrix of this shape, on all cores or one GPU."""
+    device = _device()
+    rows, columns = (min(side, 8192) for side in matrix)
+    left = torch.ones(token_budget(device), columns, dtype=dtype, device=device)
+    right = torch.ones(columns, rows, dtype=dtype, device=device)
+    best = float("inf")
+    stop = time.perf_counter() + seconds
+    while time.perf_counter() < stop:
+        began = time.perf_counter()
+        left @ right
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - began)
+    return 2 * left.shape[0] * rows * columns / best
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

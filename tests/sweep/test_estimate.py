@@ -1,0 +1,74 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from medsweep.cli import cli
+from medsweep.config import load_sweep
+from medsweep.models import resolve
+from medsweep.models.shape import shape_of
+from medsweep.sweep.estimate import costs
+from medsweep.sweep.plan import make_plan
+from medsweep.tasks import make_task
+from medsweep.training import load_base, make_engine
+from medsweep.training._base import Recipe
+
+
+def test_a_shape_is_that_of_the_loaded_model(tiny_bert: Path) -> None:
+    folder = resolve(str(tiny_bert))
+    base = load_base(folder, make_task("classification", ("a", "b"), "macro_f1"))
+    stack = base.model.get_submodule(base.targets.stack)
+    shape = shape_of(folder)
+    assert shape.layers == base.targets.layers == 2
+    assert shape.weights == sum(p.numel() for p in stack.parameters())
+    assert sorted(shape.largest) == [32, 64]
+    assert shape.width == base.model.config.hidden_size
+
+
+@pytest.mark.parametrize("length", [32, 12])
+def test_tokens_are_those_that_trials_count(sweep_file: Callable[..., Path], length: int) -> None:
+    path = sweep_file(
+        train_sizes=[9],
+        draws=1,
+        search={"trials": 1, "rank": [2], "top_layers": [1], "epochs": 3},
+        training={"min_steps": 2, "evaluations": 2, "max_length": length},
+    )
+    plan = make_plan(load_sweep(path))
+    (cost,) = costs(plan).values()
+    (cell,) = plan.cells
+    work = plan.workload
+    task = make_task(work.kind, work.labels, work.metric)
+    base = load_base(plan.folders[cell.model], task)
+    recipe = Recipe(rank=2, top_layers=1, epochs=3, min_steps=2, evaluations=2, max_length=length)
+    engine = make_engine("solo", base, task)
+    engine.attach("t", recipe, work.train(cell, 0), work.folds[0].dev)
+    while not (point := engine.advance("t")).done:
+        pass
+    # The last window of a long document is shorter than the estimate has it.
+    assert cost.trained_tokens == pytest.approx(point.tokens, rel=0 if length == 32 else 0.25)
+    assert cost.dev_tokens > 0
+    assert cost.test_tokens > 0
+
+
+def test_more_of_everything_costs_more(sweep_file: Callable[..., Path]) -> None:
+    (one,) = costs(make_plan(load_sweep(sweep_file(draws=1)))).values()
+    (two,) = costs(make_plan(load_sweep(sweep_file(draws=3, engine="solo")))).values()
+    assert two.trained_tokens > one.trained_tokens
+    assert two.test_tokens == 3 * one.test_tokens
+    assert 0 < two.memory_bytes < one.memory_bytes
+
+
+def test_plan_says_it_as_json_and_as_tables(sweep_file: Callable[..., Path]) -> None:
+    path = str(sweep_file(arms=["probe"]))
+    said = CliRunner().invoke(cli, ["plan", path, "--json"])
+    assert said.exit_code == 0, said.output
+    found = json.loads(said.stdout)
+    (model,) = found["models"].values()
+    assert model["arm_tokens"] > 0
+    assert [r["documents"] for r in found["ladder"]["rungs"]] == [9, 18]
+    assert found["power"]["by_discordance"][0]["documents_for_80_percent"] == 124
+    shown = " ".join(CliRunner().invoke(cli, ["plan", path]).output.split())
+    for words in ("trained", "memory", "without early stopping", "80 % needs 124"):
+        assert words in shown
