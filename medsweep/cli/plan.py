@@ -136,24 +136,27 @@ def _show(found: dict[str, Any]) -> None:
 def _show_models(found: dict[str, Any], console: Console) -> None:
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
-    for column in ("model", "parameters", "stored", "trained", "dev", "test", "arms", "memory"):
-        table.add_column(column, justify="left" if column == "model" else "right")
-    table.add_column("time", justify="right")
+    cost = Table("model", box=None, pad_edge=False)
+    for column in ("parameters", "stored", "memory a host", "time"):
+        cost.add_column(column, justify="right")
+    tokens = Table("tokens", box=None, pad_edge=False)
+    for column in ("trained on", "dev", "test", "other arms"):
+        tokens.add_column(column, justify="right")
     for name, model in found["models"].items():
-        table.add_row(
+        cost.add_row(
             name,
             f"{model['parameters'] / 1e6:,.1f} M",
             _size(model["stored_bytes"]),
-            *(_millions(model[f"{part}_tokens"]) for part in ("trained", "dev", "test", "arm")),
             _size(model["memory_bytes"]),
             _duration(model["seconds"]),
         )
-    console.print("tokens trained on, read for dev, test and other arms; memory a host; time")
-    console.print(table)
-    console.print(f"about {_duration(found['seconds'])} in all")
+        read = (model[f"{part}_tokens"] for part in ("trained", "dev", "test", "arm"))
+        tokens.add_row(name, *map(_millions, read))
+    console.print(cost)
+    console.print(tokens)
+    console.print(f"about {_duration(found['seconds'])} in all, if")
     for line in found["assumptions"]:
-        console.print(f"  {line}")
+        console.print(f"- {line}")
 
 
 def _size(number: float) -> str:

@@ -6,6 +6,7 @@ of the search, is not foreseen: they are upper bounds in that.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,9 +29,10 @@ from medsweep.training.forward import token_budget
 from medsweep.training.optim import total_steps
 from medsweep.training.precision import native_bf16
 
-# Of the rate of a matrix product, what a whole model reaches: attention, norms, adapters and
-# padding take the rest, and the more of it the faster the products are.
-REACHED = {torch.bfloat16: 0.4, torch.float32: 0.7}
+# Of the rate of a matrix product, what a sweep reaches: attention, norms, adapters, padding and
+# the processes beside the hosts take the rest, and the more of it the faster the products are. On
+# CPUs as the quickstart had it (docs/log.md); on GPUs a guess.
+REACHED = {torch.bfloat16: 0.2, torch.float32: 0.7}
 # Python with torch, transformers and Ray, before a model is loaded.
 PROCESS_BYTES = 700 << 20
 # An adapter's numbers in fp32: value, best so far, gradient, two moments, and a saved state.
@@ -71,12 +73,11 @@ def assumptions() -> list[str]:
     """What the numbers rest on."""
     device = "GPUs" if torch.cuda.is_available() else "cores"
     return [
-        "tokens and time without early stopping, which saves a part of the search",
-        f"time on all of this machine's {device}, measured now: 2 operations a token and weight of "
-        "the layers to read, 4 to train (frozen weights have no gradient), at "
-        f"{REACHED[torch.bfloat16]:.0%} (bf16; test in fp32: {REACHED[torch.float32]:.0%}) of the "
-        "rate of a matrix product; start-up and waiting not counted",
-        "memory of one host: process, weights, activations of one pass, adapters in its slots",
+        "no trial is stopped early",
+        f"all of this machine's {device} compute, at {REACHED[torch.bfloat16]:.0%} (bf16; fp32: "
+        f"{REACHED[torch.float32]:.0%}) of the rate of a matrix product, measured now, 2 "
+        "operations a token and weight of the layers to read, 4 to train",
+        "start-up and waiting take nothing",
     ]
 
 
@@ -210,24 +211,29 @@ def host_memory(
 
 
 def _rate(matrix: tuple[int, int], dtype: torch.dtype) -> float:
-    """Operations a second that training or reading reaches on this machine."""
-    return REACHED[dtype] * _matmul_rate(matrix, dtype) * max(1, torch.cuda.device_count())
+    """Operations a second that training or reading reaches on all of this machine."""
+    units = torch.cuda.device_count() or len(os.sched_getaffinity(0))
+    return REACHED[dtype] * _matmul_rate(matrix, dtype) * units
 
 
 def _matmul_rate(matrix: tuple[int, int], dtype: torch.dtype, seconds: float = 0.2) -> float:
-    """Operations a second of products with a matrix of this shape, on all cores or one GPU."""
-    device = _device()
+    """Operations a second of products with a matrix of this shape, on one core or one GPU."""
+    device, threads = _device(), torch.get_num_threads()
+    # One thread, and its own time: so other work on the machine is not taken for slowness.
+    torch.set_num_threads(1)
+    clock = time.perf_counter if device.type == "cuda" else time.thread_time
     rows, columns = (min(side, 8192) for side in matrix)
     left = torch.ones(token_budget(device), columns, dtype=dtype, device=device)
     right = torch.ones(columns, rows, dtype=dtype, device=device)
     best = float("inf")
-    stop = time.perf_counter() + seconds
-    while time.perf_counter() < stop:
-        began = time.perf_counter()
+    stop = clock() + seconds
+    while clock() < stop:
+        began = clock()
         left @ right
         if device.type == "cuda":
             torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - began)
+        best = min(best, clock() - began)
+    torch.set_num_threads(threads)
     return 2 * left.shape[0] * rows * columns / best
 
 
