@@ -44,12 +44,14 @@ def export_adapter(
     model: str | None = None,
     size: int | None = None,
     draw: int | None = None,
+    fold: int | None = None,
 ) -> Exported:
     """Copy an adapter of the finished sweep in ``folder`` to the new folder ``target``.
 
-    Unless named, it is the verdict's smallest model at its training size, and of its draws the
-    one with the best dev score. The copy is loaded with plain PEFT and must give the test
-    predictions that the sweep scored, or there is no copy.
+    Unless named, it is the verdict's smallest model at its training size, and of its draws (and,
+    after a cross-validation, folds) the one with the best score on its dev documents. The copy is
+    loaded with plain PEFT and must give the test predictions that the sweep scored, or there is
+    no copy.
 
     Raises:
         ConfigError: no finished sweep, no such adapter, or ``target`` exists.
@@ -60,7 +62,7 @@ def export_adapter(
         raise ConfigError("exists already", where=str(target), fix="name a new folder")
     verdict = _verdict(folder)
     model, size = _cell(verdict, model, size)
-    choice = _choose(folder, model, size, draw)
+    choice = _choose(folder, model, size, draw, fold)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
@@ -117,7 +119,7 @@ def _cell(verdict: Mapping[str, Any], model: str | None, size: int | None) -> tu
     return model, min(matching)
 
 
-def _choose(folder: Path, model: str, size: int, draw: int | None) -> _Choice:
+def _choose(folder: Path, model: str, size: int, draw: int | None, fold: int | None) -> _Choice:
     """Of the adapters of a cell the one with the best dev score; ties go to the first."""
     found: list[_Choice] = []
     for source in sorted((folder / "adapters").glob("*/medsweep.json")):
@@ -126,11 +128,15 @@ def _choose(folder: Path, model: str, size: int, draw: int | None) -> _Choice:
     wanted = [
         c
         for c in found
-        if (c.item.cell.model, c.item.cell.size) == (model, size) and draw in (None, c.item.draw)
+        if (c.item.cell.model, c.item.cell.size) == (model, size)
+        and draw in (None, c.item.draw)
+        and fold in (None, c.item.cell.fold)
     ]
     if not wanted:
         names = ", ".join(c.source.name for c in found) or "none"
-        which = f"{model} at {size} documents" + ("" if draw is None else f", draw {draw}")
+        which = f"{model} at {size} documents"
+        which += "" if draw is None else f", draw {draw}"
+        which += "" if fold is None else f", fold {fold}"
         raise ConfigError(
             f"no adapter of {which}", where=str(folder / "adapters"), fix=f"there are: {names}"
         )

@@ -137,11 +137,18 @@ def _data(
     cell: Mapping[str, Any], item: Item, verdict: Mapping[str, Any], documents: int
 ) -> list[str]:
     provenance = verdict.get("provenance", {})
+    folds = provenance.get("folds", 1)
+    fold = f", fold {item.cell.fold} of {folds} from 0" if folds > 1 else ""
     lines = [
-        f"trained on {item.cell.size} documents (draw {item.draw})",
+        f"trained on {item.cell.size} documents (draw {item.draw}{fold})",
         f"recipe and stopping chosen on {provenance.get('dev_documents', 'other')} documents",
         f"judged once on {documents} test documents",
     ]
+    if folds > 1:
+        lines.append(
+            f"the scores above are of {folds}-fold cross-validation: each document was judged by "
+            f"adapters that had not seen it, and this one judged only its own fold"
+        )
     if cell.get("labels_used") is not None:
         lines.append(f"labels used in all: {cell['labels_used']}")
     return lines

@@ -31,7 +31,9 @@ def sections(
             "Labels needed",
             [tables.labels_needed(verdict)] if verdict["curves"] else [],
         ),
-        _section("size", "Model size against score", [plots.sizes(verdict)]),
+        _section(
+            "size", "Model size against score", [plots.sizes(verdict), tables.inference(verdict)]
+        ),
         _section("cells", "Candidates", [tables.cells(verdict)] if verdict["cells"] else []),
         _section("budget", "Label budget", [tables.labels(verdict)] if verdict["cells"] else []),
         _section("arms", "All arms", [tables.arms(verdict)]),

@@ -165,8 +165,15 @@ def _name_points(axes: Axes, cells: Sequence[Mapping[str, Any]]) -> None:
     low, high = axes.get_xlim()
     for i, cell in enumerate(cells):
         place = np.log(cell["params"] / low) / np.log(high / low)
+        taken = cell.get("inference")
+        cost = (
+            f"\n{words.weights(taken['weights_bytes'])}, "
+            f"{words.latency(taken['seconds_per_document'])} a document"
+            if taken
+            else ""
+        )
         axes.annotate(
-            f"{cell['model']} (n={cell['train_size']})",
+            f"{cell['model']} (n={cell['train_size']}){cost}",
             (cell["params"], (cell["ci"][0], cell["ci"][1])[i % 2]),
             xytext=(0, (-4, 4)[i % 2]),
             textcoords="offset points",

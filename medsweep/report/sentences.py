@@ -139,8 +139,20 @@ def _training(verdict: Mapping[str, Any], sweep: Mapping[str, Any]) -> list[str]
             f"{'was' if search.get('trials') == 1 else 'were'} tried{stopping} on a development "
             f"set of {dev} documents, which count as labels; the best was trained on every draw."
         )
-    text.append("The test set was predicted once and took no part in any choice.")
+    text.append(_evaluation(sweep))
     return text
+
+
+def _evaluation(sweep: Mapping[str, Any]) -> str:
+    how = (sweep.get("data") or {}).get("evaluation") or {}
+    if how.get("kind") != "crossval":
+        return "The test set was predicted once and took no part in any choice."
+    return (
+        f"Evaluation was by {how['folds']}-fold cross-validation over all documents, groups kept "
+        "together: every choice was made anew within the training side of each fold, each document "
+        "was predicted once a draw by an adapter that had not seen it, and these predictions were "
+        "pooled."
+    )
 
 
 def _space(search: Mapping[str, Any]) -> str:

@@ -86,6 +86,39 @@ def arms(verdict: Mapping[str, Any]) -> Table:
     )
 
 
+def inference(verdict: Mapping[str, Any]) -> Table | None:
+    """What predicting took, by model at its largest training size; ``None`` if not measured."""
+    systems = sorted(
+        (c for c in (*verdict["cells"], verdict["reference"]) if c.get("inference")),
+        key=lambda c: c["train_size"],
+    )
+    largest = {c["model"]: c for c in systems}
+    if not largest:
+        return None
+    rows = []
+    for system in sorted(largest.values(), key=lambda c: c["params"] or float("inf")):
+        taken = system["inference"]
+        rows.append(
+            [
+                system["model"] + (" (reference)" if "arm" in system else ""),
+                words.params(system["params"]),
+                str(system["train_size"]),
+                words.number(system["score"]),
+                words.weights(taken["weights_bytes"]),
+                words.latency(taken["seconds_per_document"]),
+                f"{taken['device']}, {words.plural(taken['threads'], 'thread')}",
+            ]
+        )
+    return Table(
+        ["model", "parameters", "n", "score", "weights", "a document", "on"],
+        rows,
+        "Measured as the test documents were predicted: base and adapter as loaded, and compute "
+        "time a document in batches, beside whatever else the machine did. For comparing models, "
+        "not for planning a service.",
+        frozenset({0, 6}),
+    )
+
+
 def labels(verdict: Mapping[str, Any]) -> Table:
     """What each training size costs in labels."""
     rows, marked = [], set()

@@ -128,6 +128,16 @@ def params(value: int | None) -> str:
     return str(value)
 
 
+def weights(size: float) -> str:
+    """Bytes of weights: ``87 MB``, ``2.5 GB``."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def latency(seconds: float) -> str:
+    """Seconds that a document takes: ``12 ms``, ``1.3 s``."""
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
 def share_level(alpha: float) -> str:
     """The confidence level 1 − alpha in per cent."""
     return f"{100 * (1 - alpha):g} %"

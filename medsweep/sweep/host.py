@@ -42,6 +42,7 @@ class Host:
         torch.set_num_threads(threads)
         self._work = workload
         self._engines: dict[str, Engine] = {}
+        self._base_bytes: dict[str, int] = {}
         self._loading = threading.Lock()
         # Derived from patients' texts: for this user only, gone with the host.
         self._scratch = Path(tempfile.mkdtemp(prefix="medsweep-"))
@@ -82,15 +83,26 @@ class Host:
             }
             return values, engine.state(item.name)
 
-    def judge(self, item: Item, folder: Path) -> list[dict[str, Any]]:
-        """Save the trial's best adapter and predict its fold's test documents, once."""
+    def judge(self, item: Item, folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Save the trial's best adapter and predict its fold's test documents, once.
+
+        Returns:
+            The predictions, and what they took: ``seconds_per_document`` (the mean, in batches,
+            on this host beside whatever else it does), ``weights_bytes`` (base as loaded, and
+            adapter), ``device`` and ``threads``.
+        """
         with _only_place():
             engine = self._engine(item.cell.model)
             engine.save(item.name, folder)
             test = self._work.folds[item.cell.fold].test
             rows = self._rows(engine.predict(item.name, test), item.cell.size, item.draw)
             release()
-            return rows
+            return rows, {
+                "seconds_per_document": engine.predicting[item.name] / max(1, len(test)),
+                "weights_bytes": self._base_bytes[item.cell.model]
+                + sum(f.stat().st_size for f in folder.glob("*.safetensors")),
+                **_device(),
+            }
 
     def arm(self, item: Item) -> list[dict[str, Any]]:
         """Predict the test documents with another arm: at every size and draw if it learns."""
@@ -158,10 +170,20 @@ class Host:
                     method=self._work.methods.get(model, "head"),
                     trust_remote_code=self._work.models[model].trust_remote_code,
                 )
+                self._base_bytes[model] = sum(
+                    p.numel() * p.element_size() for p in base.model.parameters()
+                )
                 self._engines[model] = make_engine(
                     self._work.engine, base, self._task(), scratch=self._scratch
                 )
             return self._engines[model]
+
+
+def _device() -> dict[str, Any]:
+    import torch
+
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    return {"device": name, "threads": torch.get_num_threads()}
 
 
 class _only_place:  # noqa: N801 - reads as a clause of a `with`

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -88,6 +89,21 @@ def _rows(plan: Plan, item: Item, folder: TrialFolder) -> Iterator[dict[str, Any
         yield {"arm": arm, "model": item.cell.model, **row}
 
 
+def inference_of(records: Records, root: Path, model: str, size: int) -> dict[str, Any] | None:
+    """What predicting takes with the adapters of a cell: medians over its draws and folds."""
+    files = [
+        TrialFolder(root, r.item.name).inference
+        for r in records.by_name.values()
+        if r.item.phase == "confirm" and (r.item.cell.model, r.item.cell.size) == (model, size)
+    ]
+    taken = [json.loads(f.read_text()) for f in files if f.exists()]
+    if not taken:
+        return None
+    seconds = median(t["seconds_per_document"] for t in taken)
+    weights = median(t["weights_bytes"] for t in taken)
+    return {**taken[0], "seconds_per_document": round(seconds, 6), "weights_bytes": int(weights)}
+
+
 def _reference_rows(plan: Plan, table: pd.DataFrame) -> pd.Series:
     model = plan.reference["model"] or ""
     return (table["arm"] == plan.reference["arm"]) & (table["model"] == model)
@@ -114,12 +130,19 @@ def complete_cells(plan: Plan, records: Records) -> tuple[set[tuple[str, int]], 
     return complete, missing
 
 
-def collect_adapters(records: Records, root: Path, target: Path) -> None:
-    """Move the confirmed adapters to ``DIR/adapters/<model>-n<size>-d<draw>/``."""
+def adapter_name(cell: Cell, draw: int, folds: int) -> str:
+    """Folder of a confirmed adapter: ``<model>-n<size>-d<draw>``, with its fold where there are
+    several: ``<model>-n<size>-f<fold>-d<draw>``."""
+    fold = f"-f{cell.fold}" if folds > 1 else ""
+    return f"{cell.model}-n{cell.size}{fold}-d{draw}"
+
+
+def collect_adapters(records: Records, root: Path, target: Path, folds: int) -> None:
+    """Move the confirmed adapters to ``DIR/adapters/``, one folder each."""
     for record in records.by_name.values():
         source = TrialFolder(root, record.item.name).adapter
         if record.item.phase == "confirm" and record.status == "finished" and source.exists():
-            destination = target / record.item.name
+            destination = target / adapter_name(record.item.cell, record.item.draw, folds)
             if destination.exists():
                 shutil.rmtree(destination)
             destination.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from medsweep.config import Sweep, load_sweep
 from medsweep.errors import ConfigError, DataError, Interrupted
-from medsweep.sweep.items import Status
+from medsweep.sweep.items import Cell, Status
 from medsweep.sweep.journal import Journal, read_events
 from medsweep.sweep.plan import Plan, make_plan
 from medsweep.sweep.records import Records
@@ -159,6 +159,7 @@ def _conclude(plan: Plan, records: Records, out: Path) -> dict[str, Any]:
     from medsweep.sweep.results import (
         collect_adapters,
         complete_cells,
+        inference_of,
         predictions_table,
         trials_table,
         write_json,
@@ -170,7 +171,7 @@ def _conclude(plan: Plan, records: Records, out: Path) -> dict[str, Any]:
     predictions = predictions_table(plan, records, root)
     write_parquet(out / "trials.parquet", trials)
     write_parquet(out / "predictions.parquet", predictions)
-    collect_adapters(records, root, out / "adapters")
+    collect_adapters(records, root, out / "adapters", len(plan.workload.folds))
     complete, missing = complete_cells(plan, records)
     tuned = predictions["arm"] == "finetuned"
     pairs = zip(predictions["model"], predictions["train_size"], strict=True)
@@ -191,6 +192,10 @@ def _conclude(plan: Plan, records: Records, out: Path) -> dict[str, Any]:
     verdict["name"] = plan.sweep.name
     verdict["notes"] = [*plan.notes, *missing]
     _add_recipes(records, verdict)
+    for cell in (*verdict["cells"], verdict["reference"]):
+        found = inference_of(records, root, cell["model"], cell["train_size"])
+        if found is not None and cell.get("arm", "finetuned") == "finetuned":
+            cell["inference"] = found
     verdict["provenance"] = _provenance(plan, records)
     write_json(out / "verdict.json", verdict)
     write_report(
@@ -204,18 +209,18 @@ def _conclude(plan: Plan, records: Records, out: Path) -> dict[str, Any]:
 
 
 def _add_recipes(records: Records, verdict: dict[str, Any]) -> None:
-    """The winning recipe of each cell, and what its training cost."""
+    """The winning recipe of each cell; under cross-validation every fold has searched its own."""
     for cell in verdict["cells"]:
-        confirmed = [
-            r
+        recipes = {
+            r.item.cell.fold: {k: v for k, v in r.item.recipe.items() if k != "seed"}
             for r in records.by_name.values()
             if r.item.phase == "confirm"
             and (r.item.cell.model, r.item.cell.size) == (cell["model"], cell["train_size"])
-        ]
-        if confirmed:
-            recipe = dict(confirmed[0].item.recipe)
-            recipe.pop("seed", None)
-            cell["trial"] = recipe
+        }
+        if recipes:
+            cell["trial"] = recipes[min(recipes)]
+        if len(recipes) > 1:
+            cell["trial_by_fold"] = [recipes[fold] for fold in sorted(recipes)]
 
 
 def _provenance(plan: Plan, records: Records) -> dict[str, Any]:
@@ -233,6 +238,7 @@ def _provenance(plan: Plan, records: Records) -> dict[str, Any]:
         },
         "test_documents": len(plan.gold),
         "dev_documents": plan.labels_spent,
+        "folds": len(plan.workload.folds),
         "trials": {s: statuses.count(s) for s in ("finished", "stopped", "failed")},
         "training_seconds": round(seconds, 1),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(records.start.get("time", 0))),
@@ -241,11 +247,17 @@ def _provenance(plan: Plan, records: Records) -> dict[str, Any]:
 
 def _kept(verdict: dict[str, Any], out: Path) -> tuple[dict[str, float], list[Path], Status]:
     """Headline metrics and artifacts for the tracker: the winner's adapter, the report."""
+    from medsweep.sweep.results import adapter_name
+
     files = [out / "report.html", out / "verdict.json", out / "sweep.yaml"]
     summary = {"reference_score": float(verdict["reference"]["score"])}
     if (smallest := verdict["smallest"]) is not None:
         draw = (smallest.get("adapter") or {}).get("draw", 0)
-        adapter = out / "adapters" / f"{smallest['model']}-n{smallest['train_size']}-d{draw}"
+        cell, folds = (
+            Cell(smallest["model"], smallest["train_size"]),
+            verdict["provenance"]["folds"],
+        )
+        adapter = out / "adapters" / adapter_name(cell, draw, folds)
         files += [adapter] if adapter.exists() else []
         summary |= {
             "smallest_params": float(smallest["params"]),

@@ -29,6 +29,7 @@ class TrialFolder:
         self.path = root / name
         self.adapter = self.path / "adapter"
         self.predictions = self.path / "predictions.json"
+        self.inference = self.path / "inference.json"
         self._state = self.path / "state"
         self._curve = self.path / "evaluations.jsonl"
 
@@ -134,7 +135,8 @@ class Trial(tune.Trainable):
         finished = bool(item.adopt) or curve[-1]["finished"]
         if finished and item.phase == "confirm" and not folder.predictions.exists():
             self._take_seat(attach=True)
-            rows = ray.get(self._host.judge.remote(item, folder.adapter))
+            rows, inference = ray.get(self._host.judge.remote(item, folder.adapter))
+            write_whole(folder.inference, json.dumps(inference).encode())
             folder.add_predictions(rows)
         return {"evaluations": curve, "done": finished}
 

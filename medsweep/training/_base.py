@@ -133,7 +133,12 @@ class Engine(Protocol):
     an engine that packs may serve several ``advance`` calls at once through its own lock.
 
     A trial's result must not depend on which other slots exist, beyond float error.
+
+    Attributes:
+        predicting: compute seconds of the last :meth:`predict`, by slot; waiting not counted.
     """
+
+    predicting: dict[str, float]
 
     def attach(
         self,

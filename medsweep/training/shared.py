@@ -90,6 +90,7 @@ class SharedEngine:
         self._model = PackedModel(base, PrefixCache(base, scratch))
         self._budget = Budget(token_budget(base.device), meter_of(base.device))
         self._trials: dict[str, _Trial] = {}
+        self.predicting: dict[str, float] = {}
         self._meeting: Meeting[Evaluation] = Meeting(self._step, lambda: len(self._trials))
 
     def attach(
@@ -127,13 +128,15 @@ class SharedEngine:
     def predict(self, slot: str, documents: Sequence[Document]) -> list[Prediction]:
         """Predict with the best adapter so far, in the order of ``documents``."""
         with self._meeting.between_steps():
-            trial = self._trials[slot]
+            trial, began = self._trials[slot], time.perf_counter()
             mine = trial.slot
             windows = self._method.encode(documents, mine.recipe.max_length, to_learn=False)
             rows = [Row(trial.adapter, 0, w) for w in windows]
             with mine.at_its_best():
                 readings = self._read(rows, exact=True)
-            return self._method.decode(documents, windows, readings).predictions
+            found = self._method.decode(documents, windows, readings).predictions
+            self.predicting[slot] = time.perf_counter() - began
+            return found
 
     def save(self, slot: str, folder: Path) -> None:
         """Write the best adapter so far as a plain PEFT folder."""
@@ -144,6 +147,7 @@ class SharedEngine:
         """Forget a slot; unknown slots are ignored."""
         with self._meeting.between_steps():
             self._trials.pop(slot, None)
+            self.predicting.pop(slot, None)
             self._meeting.leave(slot, TrialError("the trial was detached"))
 
     def _step(self, names: Sequence[str]) -> dict[str, Evaluation | Exception]:

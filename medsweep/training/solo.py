@@ -52,6 +52,7 @@ class SoloEngine:
         self._method = make_method(base, task)
         self._cache = PrefixCache(base, scratch)
         self._trials: dict[str, _Trial] = {}
+        self.predicting: dict[str, float] = {}
 
     def attach(
         self,
@@ -140,11 +141,13 @@ class SoloEngine:
 
     def predict(self, slot: str, documents: Sequence[Document]) -> list[Prediction]:
         """Predict with the best adapter so far, in the order of ``documents``."""
-        trial = self._trials[slot]
+        trial, began = self._trials[slot], time.perf_counter()
         mine = trial.slot
         windows = self._method.encode(documents, mine.recipe.max_length, to_learn=False)
         with mine.at_its_best():
-            return self._read(trial, documents, windows, exact=True).predictions
+            found = self._read(trial, documents, windows, exact=True).predictions
+        self.predicting[slot] = time.perf_counter() - began
+        return found
 
     def save(self, slot: str, folder: Path) -> None:
         """Write the best adapter so far as a plain PEFT folder."""
@@ -153,3 +156,4 @@ class SoloEngine:
     def detach(self, slot: str) -> None:
         """Forget a slot; unknown slots are ignored."""
         self._trials.pop(slot, None)
+        self.predicting.pop(slot, None)

@@ -102,6 +102,28 @@ class TestHtml:
         for cell in found["cells"]:
             assert f"{abs(cell['diff_lower']):.3f}" in text
 
+    def test_what_predicting_took_is_shown_where_it_was_measured(
+        self, tmp_path: Path, found: dict, table: pd.DataFrame
+    ) -> None:
+        def taken(system: dict, seconds: float) -> dict:
+            weights = 4 * (system["params"] or 0)
+            measured = {"seconds_per_document": seconds, "weights_bytes": weights}
+            return {**system, "inference": {**measured, "device": "CPU", "threads": 1}}
+
+        cells = [taken(c, 0.0123) for c in found["cells"]]
+        measured = {**found, "cells": cells, "reference": taken(found["reference"], 1.34)}
+        page = Page(report(tmp_path, measured, table))
+        for expected in ("12.3 ms", "1.3 s", "CPU, 1 thread", "minilm"):
+            assert expected in page.text
+        assert "12.3 ms a document" in (write_figures(measured, tmp_path)[2]).read_text()
+        assert "1 thread" not in Page(report(tmp_path, found, table)).text
+
+    def test_cross_validation_is_told_in_the_methods(self, found: dict) -> None:
+        folds = {"data": {"evaluation": {"kind": "crossval", "folds": 4}}}
+        told = " ".join(sentences.methods(found, {**SWEEP, **folds}))
+        assert "4-fold cross-validation" in told
+        assert "test set was predicted once" not in told
+
     def test_no_document_is_named(self, tmp_path: Path, found: dict, table: pd.DataFrame) -> None:
         assert "doc-0" not in report(tmp_path, found, table, trials=trials(), sweep=SWEEP)
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from tests.arms.conftest import multilabel
-from tests.conftest import write_jsonl
+from tests.conftest import make_documents, write_jsonl
 from tests.sweep.conftest import command, environment, medsweep
 from tests.training.writers import make_writer
 
@@ -94,6 +95,13 @@ def test_a_sweep_ends_in_a_verdict(
     assert [(c["train_size"], c["draws"]) for c in verdict["cells"]] == [(9, 2), (18, 2)]
     assert all(c["labels_used"] == c["train_size"] + 18 for c in verdict["cells"])
     assert verdict["smallest"] is not None or verdict["reason"]
+    for cell in verdict["cells"]:
+        taken = cell["inference"]
+        assert taken["seconds_per_document"] > 0
+        assert taken["weights_bytes"] > 4 * cell["params"]
+        assert taken["device"] == "CPU"
+    assert "inference" not in verdict["reference"]
+    assert " a document" in (out / "report.html").read_text()
 
     predictions = pd.read_parquet(out / "predictions.parquet")
     assert set(predictions["arm"]) == {"majority", "tfidf", "probe", "finetuned"}
@@ -264,3 +272,70 @@ def test_documents_with_several_labels(
     tuned = predictions[predictions["arm"] == "finetuned"].set_index("doc_id")["pred"]
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert {r["id"]: r["labels"] for r in rows} == {i: json.loads(v) for i, v in tuned.items()}
+
+
+def test_cross_validation_goes_to_a_verdict_an_adapter_and_through_an_interruption(
+    sweep_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = sweep_file(
+        canary=CANARY,
+        draws=2,
+        train_sizes=[9],
+        search={"trials": 2, "rank": [2], "top_layers": [1], "epochs": 1},
+        arms=["majority", "tfidf", "rules"],
+    )
+    documents = make_documents(48, 1, "a", CANARY)
+    # Groups of two documents of different labels.
+    write_jsonl(
+        tmp_path / "train.jsonl", [{**d, "group": f"g{n // 2}"} for n, d in enumerate(documents)]
+    )
+    folds = {"train": str(tmp_path / "train.jsonl"), "dev": 9}
+    folds |= {"evaluation": {"kind": "crossval", "folds": 2}}
+    sweep = yaml.safe_load(path.read_text()) | {"data": folds}
+    sweep["arms"][2] = {"arm": "rules", "options": {"path": str(_patterns(tmp_path))}}
+    path.write_text(yaml.safe_dump(sweep))
+    out = tmp_path / "out"
+    driver = subprocess.Popen(
+        command("run", path, "--out", out), cwd=tmp_path, env=environment(), start_new_session=True
+    )
+    journal = out / "state" / "journal.jsonl"
+    deadline = time.monotonic() + 200
+    while not (journal.exists() and '"evaluation"' in journal.read_text()):
+        assert driver.poll() is None, "the sweep ended before it could be interrupted"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    driver.send_signal(signal.SIGINT)
+    assert driver.wait(timeout=120) == 130
+    resumed = medsweep("resume", out, cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+
+    predictions = pd.read_parquet(out / "predictions.parquet")
+    learnt = predictions[predictions["arm"] != "rules"]
+    assert set(learnt["arm"]) == {"majority", "tfidf", "finetuned"}
+    for _, rows in learnt.groupby(["arm", "model", "train_size", "draw"]):
+        assert sorted(rows["doc_id"]) == sorted(d["id"] for d in documents)
+    assert predictions[predictions["arm"] == "rules"]["doc_id"].is_unique
+
+    verdict = json.loads((out / "verdict.json").read_text())
+    (cell,) = verdict["cells"]
+    # Dev holds whole groups, so one document more than asked for.
+    assert (cell["draws"], cell["labels_used"]) == (2, 19)
+    assert len(cell["trial_by_fold"]) == verdict["provenance"]["folds"] == 2
+    assert verdict["power"]["groups"] == 24
+    trials = pd.read_parquet(out / "trials.parquet")
+    assert trials.groupby(["fold", "phase"]).size().tolist() == [2, 2, 2, 2]
+
+    names = {f"tiny-bert-n9-f{fold}-d{draw}" for fold in (0, 1) for draw in (0, 1)}
+    assert {a.name for a in (out / "adapters").iterdir()} == names
+    chosen = ("--model", "tiny-bert", "--size", "9", "--fold", "1")
+    exported = medsweep("export", out, "--to", tmp_path / "adapter", *chosen, cwd=tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    assert "24 of 24" in exported.stdout
+    assert "fold 1 of 2 from 0" in (tmp_path / "adapter" / "README.md").read_text()
+    assert "2-fold cross-validation" in (out / "report.html").read_text()
+
+
+def _patterns(folder: Path) -> Path:
+    path = folder / "patterns.yaml"
+    path.write_text("default: never\nrules:\n  - {label: smoker, pattern: smokes}\n")
+    return path
