@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F  # noqa: N812 - its usual name
 from transformers import AutoModel
 
 from medsweep.arms.linear import class_probabilities, classify, labelled
@@ -26,7 +27,11 @@ _TOKENS_A_BATCH = 4096
 
 
 class Probe:
-    """Whole documents: mean-pooled, normalised embeddings. NER: each word's first token.
+    """Whole documents: mean-pooled, normalised embeddings of the last layer.
+
+    NER: each word, its left and its right neighbour, a word being the mean of its tokens and a
+    token the mean of all layers. What a word is lies in the lower layers, and the last one of a
+    model trained for sentences has lost it; where a mention ends is told by what stands beside.
 
     A document's features are computed once in the life of the arm, whatever the number of
     sizes and draws, and kept in memory: they are derived from patients' texts.
@@ -85,9 +90,8 @@ class Probe:
         targets: list[int] = []
         for window in self._encoder.encode(train, self._length):
             if isinstance(window.target, tuple):
-                first = _first_tokens(window)
                 features.append(self._features(train[window.document], window))
-                targets += [window.target[i] for i in first]
+                targets += [window.target[i] for i in _first_tokens(window)]
         table = np.concatenate(features) if features else np.zeros((0, 1), dtype=np.float32)
         if not len(table):
             return [Prediction(d.id, spans=()) for d in test]
@@ -113,8 +117,9 @@ class Probe:
         return self._encoder.decode(test, windows, logits)
 
     def _features(self, document: Document, window: Window) -> NDArray[np.float32]:
-        """(words, width) of one window."""
-        return next(v for w, v in self._known[document.text] if w.key == window.key)
+        """(words, features) of one window."""
+        # Widened here: kept so, they would take three times the memory.
+        return _beside(next(v for w, v in self._known[document.text] if w.key == window.key))
 
     def _compute(self, documents: Sequence[Document]) -> None:
         fresh = list({d.text: d for d in documents if d.text not in self._known}.values())
@@ -123,7 +128,7 @@ class Probe:
         for batch in by_length(windows, _TOKENS_A_BATCH):
             for i, states in zip(batch, self._states([windows[i] for i in batch]), strict=True):
                 if self._task.kind == "ner":
-                    values[i] = states[_first_tokens(windows[i])]
+                    values[i] = _words(states, windows[i])
                 else:
                     values[i] = states.mean(axis=0)
         for i, window in enumerate(windows):
@@ -138,10 +143,18 @@ class Probe:
             ids[row, : len(window.ids)] = torch.tensor(window.ids)
             mask[row, : len(window.ids)] = 1
         with autocast(self._device):
-            states = self._model(
-                input_ids=ids.to(self._device), attention_mask=mask.to(self._device)
-            ).last_hidden_state
-        table: NDArray[np.float32] = states.float().cpu().numpy()
+            found = self._model(
+                input_ids=ids.to(self._device),
+                attention_mask=mask.to(self._device),
+                output_hidden_states=self._task.kind == "ner",
+            )
+        states = found.last_hidden_state.float()
+        if self._task.kind == "ner":
+            # Of one scale, or a decoder's upper layers would drown the others.
+            layers = found.hidden_states
+            scaled = (F.layer_norm(s.float(), s.shape[-1:]) for s in layers)
+            states = sum(scaled, start=torch.zeros_like(states)) / len(layers)
+        table: NDArray[np.float32] = states.cpu().numpy()
         return [table[row, : len(w.ids)] for row, w in enumerate(windows)]
 
 
@@ -149,3 +162,20 @@ def _first_tokens(window: Window) -> list[int]:
     """Positions at which a word begins in this window."""
     words = window.words
     return [i for i in range(len(words)) if words[i] >= 0 and (not i or words[i - 1] != words[i])]
+
+
+def _words(states: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
+    """(words, width): the mean of each word's tokens."""
+    first = _first_tokens(window)
+    if not first:
+        return states[:0]
+    own = [states[window.words == window.words[i]].mean(axis=0) for i in first]
+    return np.stack(own)
+
+
+def _beside(words: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(words, 3 width): each word between its neighbours; zeros where there is none."""
+    edge = np.zeros_like(words[:1])
+    left = np.concatenate([edge, words[:-1]])
+    right = np.concatenate([words[1:], edge])
+    return np.concatenate([left, words, right], axis=1)
