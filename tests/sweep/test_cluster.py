@@ -13,7 +13,7 @@ import pytest
 
 from medsweep.config import load_sweep
 from medsweep.corpus import Document
-from medsweep.sweep.cluster import _slots
+from medsweep.sweep.slots import slots_of
 from tests.sweep.conftest import command, environment, medsweep
 
 ADDRESS = r"\d+(\.\d+){3}:\d+\n"
@@ -103,4 +103,4 @@ def test_a_host_packs_as_many_adapters_as_fill_its_device(
     # Eight documents a step of about 10, 40 or 225 tokens.
     sweep = load_sweep(sweep_file(training={"max_length": 256}), ())
     documents = {str(i): Document(str(i), "x" * characters) for i in range(3)}
-    assert _slots(sweep, SimpleNamespace(documents=documents), gpus) == slots
+    assert slots_of(sweep, SimpleNamespace(documents=documents), gpu=bool(gpus)) == slots
