@@ -116,6 +116,11 @@ def test_a_draw_can_be_named(sweep: Path, tmp_path: Path) -> None:
     assert done.name == "tiny-bert-n20-d0"
 
 
+def test_a_fold_that_is_not_there_is_refused(sweep: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="at 20 documents, draw 0, fold 1"):
+        export_adapter(sweep, tmp_path / "a", draw=0, model="tiny-bert", size=20, fold=1)
+
+
 def test_an_adapter_that_predicts_otherwise_is_not_exported(sweep: Path, tmp_path: Path) -> None:
     table = pd.read_parquet(sweep / "predictions.parquet")
     table.loc[(table["draw"] == 1) & (table["doc_id"] == "e3"), "pred"] = "something else"
