@@ -101,7 +101,9 @@ def _cost(plan: Plan, name: str) -> Cost:
         test += draws * sizes.read(fold.test)
     arms = _arm_tokens(plan, name, sizes)
     adapted, below = _layers(search, shape)
-    operations = adapted * (4 * trained + 2 * dev) + 2 * shape.weights * arms
+    # Forwards, backwards through frozen weights, and forwards once more where little is kept.
+    each = 6 if recipe.gradient_checkpointing else 4
+    operations = adapted * (each * trained + 2 * dev) + 2 * shape.weights * arms
     operations += 2 * below * sizes.read(_learnt_from(plan, cells))
     fast = torch.bfloat16 if native_bf16(_device()) else torch.float32
     exact = torch.float32 if _device().type == "cpu" else fast
@@ -195,17 +197,18 @@ def host_memory(
 
     Activations a layer and token are 34 times its width in bytes at 16 bits, as Korthikanti et
     al. (2022, Reducing activation recomputation in large transformer models) count them, without
-    attention's scores.
+    attention's scores; with gradient checkpointing one layer's, and what enters the others.
     """
     device = _device()
     tokens = min(token_budget(device), slots * recipe.batch_size * recipe.max_length)
     layers = shape.layers * adapted_weights / shape.weights
+    kept = 34 + 2 * layers if recipe.gradient_checkpointing else 34 * layers
     wide = 1 if native_bf16(device) else 2
     adapter = recipe.rank * shape.sides * layers / shape.layers
     return round(
         (PROCESS_BYTES if device.type == "cpu" else 0)
         + parameters * (4 if device.type == "cpu" else 2)
-        + 34 * wide * shape.width * tokens * layers
+        + kept * wide * shape.width * tokens
         + slots * ADAPTER_BYTES * adapter
     )
 
