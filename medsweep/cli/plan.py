@@ -125,7 +125,7 @@ def _show(found: dict[str, Any]) -> None:
     folds = f" in {found['folds']} folds" if found["folds"] > 1 else ""
     console.print(
         f"{found['name']}: {found['cells']} cells{folds}, {found['search_trials']} search trials, "
-        f"{found['confirmations']} confirmations ({found['draws']} draws), "
+        f"{found['confirmations']} confirmations (draws: {found['draws']}), "
         f"{len(found['arms'])} other arms"
     )
     _show_models(found, console)
