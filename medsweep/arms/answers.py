@@ -41,27 +41,6 @@ def read_labels(answer: str, names: Mapping[str, str]) -> tuple[str, ...] | None
 Fields = tuple[tuple[str, str], ...]
 
 
-def read_spans(
-    answer: str, text: str, names: Mapping[str, str], attributes: Sequence[str] = ()
-) -> tuple[Span, ...] | None:
-    """Mentions in ``[{"text", "type"}, …]``, placed in ``text``; None where that is no list.
-
-    ``attributes`` are kept of ``"attributes": {field: value}``.
-
-    A mention listed once stands for every place where it occurs, one listed n times for the
-    first n. Longer mentions are placed first and shorter ones never inside of them. What does
-    not occur in the text, or is of no known type, is dropped: it has no place.
-    """
-    mentions = _mentions(answer, names, attributes)
-    if mentions is None:
-        return None
-    wanted: dict[str, list[tuple[str, Fields]]] = {}
-    for mention, kind, fields in mentions:
-        if kind is not None and mention:
-            wanted.setdefault(mention, []).append((kind, fields))
-    return _placed(text, wanted)
-
-
 @dataclass(frozen=True, slots=True)
 class Anchored:
     """Mentions that were written, found in a text.
@@ -81,9 +60,11 @@ def anchor_spans(
 ) -> Anchored | None:
     """Mentions that are listed in the text's order, one entry each; None where that is no list.
 
-    For a model that was taught to list every repetition: the n-th entry of a mention is its
-    n-th place, and of several places that is taken which follows the entry before. Places as
-    written and of whole words go first, then any case and white space, then parts of words.
+    As the prompt asks and as tuned models are taught, every repetition is listed: the n-th entry
+    of a mention is its n-th place, and of several places that is taken which follows the entry
+    before. Places as written and of whole words go first, then any case and white space, then
+    parts of words. One rule for every model, so that none is ahead by how it is read.
+    ``attributes`` are kept of ``"attributes": {field: value}``.
     """
     mentions = _mentions(answer, names, attributes)
     if mentions is None:
@@ -139,22 +120,6 @@ def _fields(value: Any, asked: Mapping[str, str]) -> Fields:
         return ()
     found = {asked.get(_plain(field)): as_value(v) for field, v in value.items()}
     return tuple(sorted((f, v) for f, v in found.items() if f is not None and v is not None))
-
-
-def _placed(text: str, wanted: Mapping[str, list[tuple[str, Fields]]]) -> tuple[Span, ...]:
-    taken: list[Span] = []
-    for mention in sorted(wanted, key=len, reverse=True):
-        kinds = wanted[mention]
-        free = [
-            (a, b)
-            for a, b in _places(text, mention)
-            if all(b <= s.start or a >= s.end for s in taken)
-        ]
-        chosen = free if len(kinds) == 1 else free[: len(kinds)]
-        for place, (a, b) in enumerate(chosen):
-            kind, fields = kinds[min(place, len(kinds) - 1)]
-            taken.append(Span(a, b, kind, attributes=fields))
-    return tuple(sorted(taken))
 
 
 def _places(text: str, mention: str) -> list[tuple[int, int]]:

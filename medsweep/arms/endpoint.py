@@ -15,7 +15,7 @@ from http.client import HTTPException
 from threading import Lock
 from typing import Any
 
-from medsweep.arms.answers import read_label, read_labels, read_spans
+from medsweep.arms.answers import anchor_spans, read_label, read_labels
 from medsweep.arms.options import EndpointOptions
 from medsweep.arms.prompts import Message, Prompts
 from medsweep.arms.selection import choose
@@ -103,7 +103,8 @@ class Endpoint:
             if self._task.kind == "multilabel":
                 return Prediction(document.id, labels=read_labels(answer, names))
             # Placed in the whole text, of which the prompt may have shown the two ends.
-            spans = read_spans(answer, document.text, names, self._task.attributes)
+            placed = anchor_spans(answer, document.text, names, self._task.attributes)
+            spans = placed.spans if placed else None
             return Prediction(document.id, spans=spans)
 
         pool = ThreadPoolExecutor(options.concurrency)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from medsweep.arms.answers import read_label, read_labels, read_spans
+from medsweep.arms.answers import anchor_spans, read_label, read_labels
 from medsweep.arms.decoder import Decoder
 from medsweep.arms.options import ZeroShotOptions
 from medsweep.arms.prompts import Prompts
@@ -100,12 +100,12 @@ class ZeroShot:
         answers = self._decoder.write(prompts, self._most)
         found: dict[str, list[Span] | None] = {d.id: [] for d in test}
         for (document, offset, text), answer in zip(pieces, answers, strict=True):
-            spans = read_spans(answer, text, self._prompts.names, self._task.attributes)
+            placed = anchor_spans(answer, text, self._prompts.names, self._task.attributes)
             before = found[document.id]
-            if spans is None or before is None:
+            if placed is None or before is None:
                 found[document.id] = None
             else:
-                before += [s.moved(offset) for s in spans]
+                before += [s.moved(offset) for s in placed.spans]
         return [
             Prediction(d.id, spans=None if (s := found[d.id]) is None else tuple(sorted(s)))
             for d in test

@@ -23,6 +23,7 @@ def read_documents(
     layer: str | None = None,
     unlabelled: bool = False,
     attributes: Collection[str] = (),
+    changes: Counter[str] | None = None,
 ) -> list[Document]:
     """The documents of a file or folder, each with the gold of its task.
 
@@ -34,11 +35,21 @@ def read_documents(
         layer: annotation layer, for formats that have layers.
         unlabelled: accept documents without gold, as for prediction.
         attributes: fields of mentions that are asked for; the others are left out.
+        changes: collects what was dropped, joined or moved, by kind.
 
     Raises:
         DataError: anything that is wrong, with its place and never with text.
     """
-    documents = list(scan(path, format=format, columns=columns, layer=layer, attributes=attributes))
+    documents = list(
+        scan(
+            path,
+            format=format,
+            columns=columns,
+            layer=layer,
+            changes=changes,
+            attributes=attributes,
+        )
+    )
     if not unlabelled:
         _check_gold(documents, kind)
     return documents

@@ -56,6 +56,26 @@ def resolve(reference: str, *, gguf_cache: Path | None = None) -> ModelFolder:
     return ModelFolder(reference, name, path, count_parameters(path, reference))
 
 
+def check_writes(folder: ModelFolder) -> None:
+    """Refuse a model whose configuration names other heads than a language model's.
+
+    A look at ``config.json`` alone, so that it can be said before anything is loaded; one that
+    names nothing passes, and is tried when it is loaded.
+
+    Raises:
+        ModelError: an encoder.
+    """
+    config = json.loads((folder.path / "config.json").read_text())
+    named = [str(a) for a in config.get("architectures") or ()]
+    writes = ("CausalLM", "LMHead", "ConditionalGeneration")
+    if named and not config.get("is_decoder") and not any(w in a for a in named for w in writes):
+        raise ModelError(
+            f"cannot write an answer: it is a {named[0]}",
+            where=folder.reference,
+            fix="use method: head, or a causal language model",
+        )
+
+
 def _locate(reference: str) -> tuple[Path, str]:
     if reference.startswith("package:"):
         path = _in_package(reference)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from medsweep.config import Arm, Model, Search, Source, Sweep
 from medsweep.config.models import slug
 from medsweep.corpus import Document
 from medsweep.errors import ConfigError, DataError
-from medsweep.models import ModelFolder, resolve
+from medsweep.models import ModelFolder, check_writes, resolve
 from medsweep.sweep.items import Cell
 from medsweep.tasks import MethodName, TaskKind, labels_of, make_task
 
@@ -105,6 +106,8 @@ def make_plan(sweep: Sweep) -> Plan:
         InputErrors, DataError, ConfigError, ModelError: the input cannot carry this sweep.
     """
     slugs, folders = _resolve_models(sweep)
+    for model in _writers(sweep):
+        check_writes(folders[slugs[model.id]])
     documents, divisions, notes = _divide(sweep)
     labels = labels_of(sweep.task.kind, documents["train"])
     arms = _arms(sweep)
@@ -181,6 +184,15 @@ def _models(sweep: Sweep) -> list[Model]:
     return list({m.id: m for m in reversed(named)}.values())[::-1]
 
 
+def _writers(sweep: Sweep) -> list[Model]:
+    """The models that have to be language models."""
+    tuned = [*sweep.models]
+    if sweep.reference.arm == "finetuned" and sweep.reference.model:
+        tuned.append(sweep.reference.model)
+    asked = [a.model for a in (*sweep.arms, sweep.reference) if a.arm in ("zero_shot", "few_shot")]
+    return [m for m in tuned if sweep.method_of(m) != "head"] + [m for m in asked if m]
+
+
 def _resolve_models(sweep: Sweep) -> tuple[dict[str, str], dict[str, ModelFolder]]:
     """Slugs by model id, and folders by slug; two models never share a slug."""
     slugs: dict[str, str] = {}
@@ -228,10 +240,10 @@ _Division = tuple[list[Document], list[Document], list[Document]]
 def _divide(sweep: Sweep) -> tuple[dict[str, list[Document]], list[_Division], list[str]]:
     """Train, dev and test of every fold, without a document on both sides."""
     data, kind, notes = sweep.data, sweep.task.kind, list[str]()
-    train = _read(data.train, sweep)
+    train = _read(data.train, sweep, notes)
     test: list[Document] = []
     if isinstance(data.test, Source):
-        test = _read(data.test, sweep)
+        test = _read(data.test, sweep, notes)
         corpus.check_labels(train, test)
     train, test, report = corpus.deduplicate(train, test)
     notes += report.lines()
@@ -256,7 +268,8 @@ def _divide(sweep: Sweep) -> tuple[dict[str, list[Document]], list[_Division], l
     return {"train": train}, divisions, notes
 
 
-def _read(source: Source, sweep: Sweep) -> list[Document]:
+def _read(source: Source, sweep: Sweep, notes: list[str]) -> list[Document]:
+    changes: Counter[str] = Counter()
     documents: list[Document] = corpus.read_documents(
         Path(source.path),
         kind=sweep.task.kind,
@@ -264,7 +277,9 @@ def _read(source: Source, sweep: Sweep) -> list[Document]:
         format=source.format,
         columns=corpus.Columns(**source.columns.model_dump()),
         layer=source.layer,
+        changes=changes,
     )
+    notes += [f"{Path(source.path).name}: {n} {what}" for what, n in sorted(changes.items())]
     return documents
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,8 @@ IGNORED = -100
 # Neighbouring windows share this part of their tokens, so that a mention at the edge of one is
 # in the middle of the other.
 OVERLAP = 0.25
+# What the tokenizer calls its word, and the token's first and last offset.
+_Token = tuple[int, int, int]
 Target = int | tuple[int, ...] | NDArray[np.bool_] | None
 
 
@@ -30,7 +33,7 @@ class Window:
         document: index of its document in the encoded sequence.
         ids: token ids, with the model's special tokens.
         offsets: (tokens, 2) character offsets in the document's text; (0, 0) for special ones.
-        words: word index of each token, -1 for special ones.
+        words: index in the document of each token's word, -1 for special ones.
         target: a class, a tag for each token, or for each label whether it applies; None where
             unlabelled.
         key: names the content, so that equal windows share what is computed from them.
@@ -81,12 +84,20 @@ class Encoder:
             return_offsets_mapping=True,
             verbose=False,
         )
+        tokens = [
+            [
+                None if word is None else (word, *place)
+                for word, place in zip(
+                    encoded.word_ids(i), encoded["offset_mapping"][i], strict=True
+                )
+            ]
+            for i in range(len(encoded["input_ids"]))
+        ]
+        index = _word_index(document.text, {t for window in tokens for t in window if t})
         windows = []
         for i, ids in enumerate(encoded["input_ids"]):
             offsets = np.asarray(encoded["offset_mapping"][i], dtype=np.int32).reshape(-1, 2)
-            words = np.asarray(
-                [-1 if w is None else w for w in encoded.word_ids(i)], dtype=np.int32
-            )
+            words = np.asarray([index[t] if t else -1 for t in tokens[i]], dtype=np.int32)
             if not ids:
                 # Decoders' tokenizers add nothing to an empty text; a model needs one token.
                 ids, offsets, words = self._nothing()
@@ -176,7 +187,7 @@ class Encoder:
     ) -> list[tuple[int, int, int]]:
         """(start, end, tag) of each word of a document, in order.
 
-        A word is what the tokenizer split last; its tag is its first token's.
+        A word's tag is its first token's.
         """
         best: dict[int, tuple[int, int, int, int]] = {}
         for window, scores in parts:
@@ -212,6 +223,29 @@ def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Without overflow; 0 gives exactly one half."""
     chances: NDArray[np.float64] = 0.5 * (1 + np.tanh(logits / 2))
     return chances
+
+
+def _word_index(text: str, tokens: Iterable[_Token]) -> dict[_Token, int]:
+    """The word of each token, counted over the document.
+
+    Tokenizers of SentencePiece's kind split at white space or not at all, and mentions end before
+    a comma: a word here ends besides wherever a token begins or ends with anything but letters and
+    digits.
+    """
+    index: dict[_Token, int] = {}
+    number, before = -1, (-1, 0, 0)
+    for token in sorted(tokens):
+        word, start, _ = token
+        cut = start >= before[2] and not (_spells(text, start) and _spells(text, before[2] - 1))
+        if word != before[0] or cut:
+            number += 1
+        index[token], before = number, token
+    return index
+
+
+def _spells(text: str, place: int) -> bool:
+    """Whether a letter, a mark upon one, or a digit stands there."""
+    return unicodedata.category(text[place])[0] in "LMN" if 0 <= place < len(text) else False
 
 
 def _trimmed(text: str, start: int, end: int, kind: str) -> Span:

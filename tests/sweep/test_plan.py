@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from medsweep.config import load_sweep
-from medsweep.errors import ConfigError
+from medsweep.errors import ConfigError, ModelError
 from medsweep.sweep.plan import make_plan
+from tests.training.writers import make_writer
 
 
 @pytest.fixture
@@ -18,6 +19,7 @@ def drugs(sweep_file: Callable[..., Path], tmp_path: Path) -> Callable[..., Path
             task={"kind": "ner", "method": "generate", "attributes": attributes},
             arms=arms,
             reference={"arm": "majority"},
+            models=[str(make_writer("llama", tmp_path / "tiny-llama").path)],
         )
         for name, count in (("train", 60), ("test", 30)):
             entity = {"start": 0, "end": 3, "type": "Drug"}
@@ -52,3 +54,17 @@ def test_what_has_no_answer_is_said_before_anything_is_trained(
         make_plan(load_sweep(drugs(["dose"], ["tfidf"])))
     with pytest.raises(ConfigError, match="has the attribute 'negation'"):
         make_plan(load_sweep(drugs(["dose", "negation"], ["majority"])))
+
+
+def test_what_reading_changed_is_noted(drugs: Callable[..., Path]) -> None:
+    plan = make_plan(load_sweep(drugs(["dose"], ["majority"])))
+    assert "train.jsonl: 60 attributes left out" in plan.notes
+    assert "test.jsonl: 30 attributes left out" in plan.notes
+
+
+def test_an_encoder_is_not_asked_to_write(sweep_file: Callable[..., Path], tiny_bert: Path) -> None:
+    with pytest.raises(ModelError, match="cannot write an answer"):
+        make_plan(load_sweep(sweep_file(task={"kind": "classification", "method": "likelihood"})))
+    asked = {"arm": "zero_shot", "model": str(tiny_bert)}
+    with pytest.raises(ModelError, match="cannot write an answer"):
+        make_plan(load_sweep(sweep_file(reference=asked)))
