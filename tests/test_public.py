@@ -17,7 +17,7 @@ def test_training_runs_where_only_torch_transformers_and_peft_are() -> None:
     code = (
         "import sys\n"
         f"sys.modules.update(dict.fromkeys({lacking!r}))\n"
-        "import medsweep.training.solo, medsweep.training.shared, medsweep.models.load"
+        "import medsweep.training.solo, medsweep.training.shared, medsweep.training.sharded"
     )
     subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

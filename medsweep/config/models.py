@@ -204,13 +204,15 @@ class Model(_Section):
     """A base model. A plain string is its id: hub id, folder, .gguf file or package:NAME/PATH.
 
     ``search`` overrides parts of the sweep's: three top layers are half of one model and a tenth
-    of another. ``method`` overrides the task's for this model.
+    of another. ``method`` overrides the task's for this model. ``devices`` is over how many its
+    weights are sharded while it is trained, for one that is too large for one.
     """
 
     id: Annotated[str, Field(min_length=1)]
     trust_remote_code: StrictBool = False
     search: SearchPart | None = None
     method: MethodName | None = None
+    devices: Count = 1
 
     @model_validator(mode="before")
     @classmethod
@@ -360,6 +362,8 @@ class Sweep(_Section):
         for model in twice:
             if reference and self.method_of(model) != self.method_of(reference):
                 raise ValueError(f"{model.id} is named with two methods; give it one")
+            if reference and model.devices != reference.devices:
+                raise ValueError(f"{model.id} is named with two numbers of devices; give it one")
         return self
 
     def search_of(self, model: Model) -> Search:

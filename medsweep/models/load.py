@@ -58,8 +58,12 @@ def load_base(
     method: MethodName = "head",
     device: str | None = None,
     trust_remote_code: bool = False,
+    move: bool = True,
 ) -> Base:
     """Load ``folder`` for ``task``: a sequence or token classification model, or a language model.
+
+    ``move=False`` leaves its weights in the machine's memory, for those who bring them to the
+    device in parts.
 
     Raises:
         ModelError: the architecture has no such head, or the tokenizer no offsets.
@@ -95,8 +99,9 @@ def load_base(
             if method == "head"
             else "use method: head, or a causal language model",
         ) from None
-    model.to(where).eval().requires_grad_(False)
-    use_plain_attention(model)
+    model.to(where if move else "cpu").eval().requires_grad_(False)
+    if where.type == "cpu":
+        use_plain_attention(model)
     if method != "head":
         _check_that_it_writes(model, found["missing_keys"], folder)
     targets = find_targets(model)

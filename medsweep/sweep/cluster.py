@@ -19,7 +19,7 @@ from rich.console import Console
 from medsweep.config import Sweep
 from medsweep.errors import ConfigError
 from medsweep.sweep.plan import Workload
-from medsweep.sweep.pool import Pool
+from medsweep.sweep.pool import HOST_SHARE, Pool
 from medsweep.sweep.slots import slots_of
 
 
@@ -30,9 +30,10 @@ class Cluster:
     Attributes:
         hosts: actors that hold bases, one an accelerator, or one a share of the cores.
         threads: compute threads of each.
-        slots: trials under way at once, over all hosts.
+        slots: trials that hosts train at once, over all of them.
         gpus: accelerators of each host, 0 or 1.
         remote: whether Ray was joined, not started here.
+        group: whether one more trial has workers of its own, which share the devices with hosts.
     """
 
     hosts: int
@@ -40,10 +41,18 @@ class Cluster:
     slots: int
     gpus: int
     remote: bool
+    group: bool = False
+
+    @property
+    def concurrency(self) -> int:
+        """Trials that may be under way at once."""
+        return self.slots + self.group
 
     def start_pool(self, workload: Workload) -> Any:
         """Start the hosts; documents travel through the object store, once a node."""
         reference = ray.put(workload)
+        sharded = [name for name, model in workload.models.items() if model.devices > 1]
+        gpus = self.gpus * (HOST_SHARE if sharded else 1)
         return (
             ray.remote(Pool)
             .options(num_cpus=0)
@@ -53,7 +62,8 @@ class Cluster:
                 self.slots // self.hosts,
                 self.threads,
                 # Trials ask for next to nothing, and must find that beside the hosts.
-                {"num_cpus": max(0.1, self.threads - 0.5), "num_gpus": self.gpus},
+                {"num_cpus": max(0.1, self.threads - 0.5), "num_gpus": gpus},
+                sharded,
             )
         )
 
@@ -144,6 +154,7 @@ def _lay_out(sweep: Sweep, workload: Workload, *, remote: bool) -> Cluster:
     resources = sweep.resources
     total = ray.cluster_resources()
     cores, gpus = int(total.get("CPU", 1)), int(total.get("GPU", 0))
+    _check_devices(workload, cores, gpus)
     if gpus:
         hosts = resources.hosts or gpus
         threads = resources.threads or max(1, cores // hosts)
@@ -158,7 +169,18 @@ def _lay_out(sweep: Sweep, workload: Workload, *, remote: bool) -> Cluster:
             where="resources",
             fix="ask for fewer",
         )
-    return Cluster(hosts, threads, hosts * slots, 1 if gpus else 0, remote)
+    group = any(model.devices > 1 for model in workload.models.values())
+    return Cluster(hosts, threads, hosts * slots, 1 if gpus else 0, remote, group)
+
+
+def _check_devices(workload: Workload, cores: int, gpus: int) -> None:
+    for name, model in workload.models.items():
+        if model.devices > (gpus or cores):
+            raise ConfigError(
+                f"{name} needs {model.devices} devices; Ray has {gpus or cores}",
+                where="models",
+                fix="ask for fewer, or join a larger cluster with --address",
+            )
 
 
 def _cores() -> int:

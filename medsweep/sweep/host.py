@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from medsweep.tasks import Task
 
 
+class Unforeseen(TrialError):
+    """An error that medsweep did not raise itself."""
+
+
 class Host:
     """Loads bases on demand and serves trials; one trial is one slot of one engine.
 
@@ -46,6 +50,11 @@ class Host:
         self._loading = threading.Lock()
         # Derived from patients' texts: for this user only, gone with the host.
         self._scratch = Path(tempfile.mkdtemp(prefix="medsweep-"))
+
+    def load(self, model: str) -> None:
+        """Load a base now rather than with its first trial."""
+        with _only_place():
+            self._engine(model)
 
     def close(self) -> None:
         """Remove what was spilled to disk."""
@@ -162,21 +171,27 @@ class Host:
     def _engine(self, model: str) -> Engine:
         with self._loading:
             if model not in self._engines:
-                from medsweep.training import load_base, make_engine
-
-                base = load_base(
-                    self._folder(model),
-                    self._task(),
-                    method=self._work.methods.get(model, "head"),
-                    trust_remote_code=self._work.models[model].trust_remote_code,
-                )
-                self._base_bytes[model] = sum(
-                    p.numel() * p.element_size() for p in base.model.parameters()
-                )
-                self._engines[model] = make_engine(
-                    self._work.engine, base, self._task(), scratch=self._scratch
-                )
+                self._engines[model] = self._make_engine(model)
             return self._engines[model]
+
+    def _make_engine(self, model: str) -> Engine:
+        from medsweep.training import load_base, make_engine
+
+        task, wanted = self._task(), self._work.models[model]
+        how: dict[str, Any] = {
+            "method": self._work.methods.get(model, "head"),
+            "trust_remote_code": wanted.trust_remote_code,
+        }
+        if wanted.devices > 1:
+            from medsweep.training.sharded import ShardedEngine, load_sharded
+
+            base = load_sharded(self._folder(model), task, **how)
+        else:
+            base = load_base(self._folder(model), task, **how)
+        self._base_bytes[model] = sum(p.numel() * p.element_size() for p in base.model.parameters())
+        if wanted.devices > 1:
+            return ShardedEngine(base, task)
+        return make_engine(self._work.engine, base, task, scratch=self._scratch)
 
 
 def _device() -> dict[str, Any]:
@@ -199,4 +214,4 @@ class _only_place:  # noqa: N801 - reads as a clause of a `with`
         frames = [f for f in traceback.extract_tb(tb) if "medsweep" in f.filename]
         frame = (frames or traceback.extract_tb(tb))[-1]
         place = f"{Path(frame.filename).name}:{frame.lineno}"
-        raise TrialError(f"{type(error).__name__} at {place}") from None
+        raise Unforeseen(f"{type(error).__name__} at {place}") from None

@@ -111,6 +111,9 @@ def make_plan(sweep: Sweep) -> Plan:
     documents, divisions, notes = _divide(sweep)
     labels = labels_of(sweep.task.kind, documents["train"])
     arms = _arms(sweep)
+    if any(a.arm == "probe" and a.model is None for a in sweep.arms):
+        large = [slugs[m.id] for m in sweep.models if m.devices > 1]
+        notes += [f"no probe of {name}: arms load their model whole" for name in large]
     for arm in arms:
         check_arm(
             arm.arm,
@@ -211,7 +214,9 @@ def _arms(sweep: Sweep) -> tuple[Arm, ...]:
     arms: list[Arm] = []
     for arm in sweep.arms:
         if arm.arm == "probe" and arm.model is None:
-            arms += [arm.model_copy(update={"model": m}) for m in sweep.models]
+            # An arm loads its model whole.
+            whole = (m for m in sweep.models if m.devices == 1)
+            arms += [arm.model_copy(update={"model": m}) for m in whole]
         elif arm.arm in ("zero_shot", "few_shot") and arm.model is None:
             model = sweep.reference.model
             if model is None:

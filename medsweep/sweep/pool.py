@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 from ray.exceptions import ActorDiedError, RayActorError
 
+from medsweep.sweep.group import Group
 from medsweep.sweep.host import Host
 
 # Every thread of a host allocates tensors of ever new lengths: with an arena a thread, and a
@@ -21,12 +22,18 @@ ALLOCATOR = {
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
 }
 
+# Where a sweep has a model of several devices, each device serves a host and a worker: two hosts
+# do not fit on one, nor two workers, and neither waits for the other.
+HOST_SHARE, WORKER_SHARE = 0.51, 0.49
+WORKER_CPUS = 0.001
+
 
 @dataclass(slots=True)
 class _Seat:
     actor: Any
     models: set[str] = field(default_factory=set)
     trials: dict[str, Any] = field(default_factory=dict)
+    group: bool = False
 
     def cost_of(self, model: str) -> tuple[int, int, int]:
         """Order in which seats are taken: busy ones last, and those that lack the model.
@@ -53,11 +60,14 @@ class Pool:
         slots: int,
         threads: int,
         resources: Mapping[str, float],
+        sharded: Collection[str] = (),
         patience: float = 10.0,
     ) -> None:
         self._workload, self._slots, self._threads = workload, slots, threads
-        self._resources = dict(resources)
+        self._resources, self._sharded = dict(resources), frozenset(sharded)
         self._seats = [_Seat(self._start()) for _ in range(hosts)]
+        if sharded:
+            self._seats.append(_Seat(self._start_group(), group=True))
         self._free = asyncio.Condition()
         self._patience = patience
         self._watches: dict[str, asyncio.Task[None]] = {}
@@ -75,6 +85,20 @@ class Pool:
             .remote(self._workload, self._threads)
         )
 
+    def _start_group(self) -> Any:
+        gpu = WORKER_SHARE if self._resources["num_gpus"] else 0
+        return (
+            ray.remote(Group)
+            .options(num_cpus=0, max_concurrency=4)
+            .remote(self._workload, self._threads, {"CPU": WORKER_CPUS, "GPU": gpu})
+        )
+
+    def _open_to(self, item: Any) -> list[_Seat]:
+        """Seats that have room for a trial: the group's for a model of several devices."""
+        group = item.phase != "arm" and item.cell.model in self._sharded
+        slots = 1 if group else self._slots
+        return [s for s in self._seats if s.group == group and len(s.trials) < slots]
+
     async def acquire(self, item: Any, trial: Any) -> tuple[int, Any]:
         """A seat number and its host, waiting until one has a free slot.
 
@@ -84,7 +108,7 @@ class Pool:
         """
         await self.release(item)
         async with self._free:
-            while not (open_ := [s for s in self._seats if len(s.trials) < self._slots]):
+            while not (open_ := self._open_to(item)):
                 await self._free.wait()
             model = item.cell.model
             seat = min(open_, key=lambda s: s.cost_of(model))
@@ -123,7 +147,8 @@ class Pool:
         """Start a new host where one has died, once however many trials report it."""
         seat = self._seats[number]
         if seat.actor._actor_id == actor._actor_id:
-            self._seats[number] = _Seat(self._start())
+            started = self._start_group() if seat.group else self._start()
+            self._seats[number] = _Seat(started, group=seat.group)
             async with self._free:
                 self._free.notify_all()
 

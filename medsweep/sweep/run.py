@@ -140,7 +140,8 @@ def _search(
 
     with connected(address, plan.sweep, plan.workload, console) as cluster:
         cluster.check_storage(out)
-        work = Coordinator(plan, journal, events, tracker, _state(out) / "trials", cluster.slots)
+        root, abreast = _state(out) / "trials", cluster.concurrency
+        work = Coordinator(plan, journal, events, tracker, root, abreast)
         pool = cluster.start_pool(plan.workload)
         try:
             with shown(work, console):

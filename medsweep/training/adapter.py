@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
+from peft.utils import ModulesToSaveWrapper
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -56,13 +57,28 @@ def fresh_adapter(base: Base, task: Task, recipe: Recipe) -> Any:
     Its modules are its own and its frozen tensors are the base's: nothing that is done to it
     reaches the base or another adapter, and it costs no more memory than the adapter.
     """
+    return insert_adapter(share_tensors(base.model), base, task, recipe)
+
+
+def insert_adapter(body: nn.Module, base: Base, task: Task, recipe: Recipe) -> Any:
+    """A new adapter in the modules of ``body`` itself: the base's, or a copy of them."""
     with seeded(base.device, recipe.seed), quiet_peft():
-        model = get_peft_model(share_tensors(base.model), lora_config(base, task, recipe))
+        model = get_peft_model(body, lora_config(base, task, recipe))
         for tensor in trainable(model).values():
             # AdamW's small updates would be rounded away in bf16.
-            tensor.data = tensor.data.float()
+            tensor.data = tensor.data.to(torch.promote_types(base.model.dtype, torch.float32))
         _redraw_output(model, make_method(base, task).classes)
     return model.eval()
+
+
+def remove_adapter(model: Any) -> None:
+    """Put the modules that :func:`insert_adapter` was given back to what they were."""
+    body = model.get_base_model()
+    saved = {n: m for n, m in body.named_modules() if isinstance(m, ModulesToSaveWrapper)}
+    model.unload()
+    for name, module in saved.items():
+        # PEFT would leave the trained head behind.
+        body.set_submodule(name, module.original_module)
 
 
 def share_tensors(model: nn.Module) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -68,15 +68,20 @@ def read_windows(
     is handed over is judged so; dev scores, which only choose, take the faster way.
     """
     found: dict[int, Reading] = {}
-    half = base.model.dtype in (torch.bfloat16, torch.float16)
     for batch in by_length(windows, token_budget(base.device)):
         rows = [windows[i] for i in batch]
         with (
             from_layer(model, base, rows, layer, None if exact else cache),
-            autocast(base.device, half if exact else None),
+            reading_precision(base, exact),
         ):
             found |= zip(batch, read(model, rows), strict=True)
     return [found[i] for i in range(len(windows))]
+
+
+def reading_precision(base: Base, exact: bool) -> AbstractContextManager[Any]:
+    """The base's own precision, or mixed where that is faster."""
+    half = base.model.dtype in (torch.bfloat16, torch.float16)
+    return autocast(base.device, half if exact else None)
 
 
 def batch_loss(logits: Tensor, windows: Sequence[Window], weights: Tensor, count: int) -> Tensor:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+from torch import Tensor
 
 
 def native_bf16(device: torch.device) -> bool:
@@ -15,6 +16,11 @@ def native_bf16(device: torch.device) -> bool:
     if device.type == "cpu":
         return bool(torch.cpu._is_avx512_bf16_supported())
     return False
+
+
+def at_least_float(tensor: Tensor) -> Tensor:
+    """In fp32 where ``tensor`` is in less."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def autocast(device: torch.device, enabled: bool | None = None) -> AbstractContextManager[Any]:

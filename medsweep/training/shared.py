@@ -25,6 +25,7 @@ from medsweep.training.meeting import Meeting
 from medsweep.training.memory import Budget, meter_of, ran_out
 from medsweep.training.methods import Found, make_method
 from medsweep.training.packed import PackedModel, Row, passes, segments
+from medsweep.training.precision import at_least_float
 from medsweep.training.prefix import PrefixCache
 from medsweep.training.slots import Slot, close_evaluation, open_slot, pack_state, unpack_state
 
@@ -104,11 +105,7 @@ class SharedEngine:
         """Open a slot, fresh or from what :meth:`state` gave."""
         with self._meeting.between_steps():
             peft = fresh_adapter(self._base, self._task, recipe)
-            tensors = trainable(peft)
-            for tensor in tensors.values():
-                # A base in double precision is adapted in it too.
-                tensor.data = tensor.data.to(torch.promote_types(tensor.dtype, self._model.dtype))
-            opened = open_slot(self._base, self._method, recipe, train, dev, tensors)
+            opened = open_slot(self._base, self._method, recipe, train, dev, trainable(peft))
             if state is not None:
                 unpack_state(opened, state)
             self._trials[slot] = _Trial(opened, adapter_of(peft, recipe.dropout))
@@ -198,8 +195,7 @@ class SharedEngine:
                 self._budget.learning_from(entry, len(chosen), longest),
                 self._model.training(chosen, self._method.logits, lean=lean) as logits,
             ):
-                if logits.dtype != torch.float64:
-                    logits = logits.float()
+                logits = at_least_float(logits)
                 parts: dict[str, Tensor] = {}
                 for segment in segments(chosen):
                     name = owners[id(segment.adapter)]

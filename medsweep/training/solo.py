@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from medsweep.corpus import Document
 from medsweep.models.load import Base
@@ -21,13 +21,13 @@ from medsweep.training.checkpointing import checkpointed
 from medsweep.training.encode import Window
 from medsweep.training.forward import from_layer, read_windows, token_budget
 from medsweep.training.methods import Found, make_method
-from medsweep.training.precision import autocast
+from medsweep.training.precision import at_least_float, autocast
 from medsweep.training.prefix import PrefixCache
 from medsweep.training.slots import Slot, close_evaluation, open_slot, pack_state, unpack_state
 
 
 @dataclass(slots=True)
-class _Trial:
+class Trial:
     """A slot and the base with this slot's adapter in it, named as the base is."""
 
     slot: Slot
@@ -47,11 +47,14 @@ class SoloEngine:
         scratch: where hidden states are spilled; None keeps them in memory only.
     """
 
+    # Whether memory is so short that no recipe need say so.
+    _lean = False
+
     def __init__(self, base: Base, task: Task, *, scratch: Path | None = None) -> None:
         self._base, self._task = base, task
         self._method = make_method(base, task)
-        self._cache = PrefixCache(base, scratch)
-        self._trials: dict[str, _Trial] = {}
+        self._cache: PrefixCache | None = PrefixCache(base, scratch)
+        self._trials: dict[str, Trial] = {}
         self.predicting: dict[str, float] = {}
 
     def attach(
@@ -63,21 +66,24 @@ class SoloEngine:
         state: bytes | None = None,
     ) -> None:
         """Open a slot, fresh or from what :meth:`state` gave."""
-        peft = fresh_adapter(self._base, self._task, recipe)
+        peft = self._adapter(recipe)
         opened = open_slot(self._base, self._method, recipe, train, dev, trainable(peft))
         if state is not None:
             unpack_state(opened, state)
         dropouts = [
             m for n, m in peft.named_modules() if "lora_dropout." in n and isinstance(m, nn.Dropout)
         ]
-        self._trials[slot] = _Trial(opened, peft.get_base_model(), dropouts)
+        self._trials[slot] = Trial(opened, peft.get_base_model(), dropouts)
+
+    def _adapter(self, recipe: Recipe) -> Any:
+        return fresh_adapter(self._base, self._task, recipe)
 
     def advance(self, slot: str) -> Evaluation:
         """Train to the next evaluation, score dev, and return that point."""
         trial = self._trials[slot]
         mine, began = trial.slot, time.perf_counter()
         stop = mine.next_stop()
-        if mine.layer:
+        if mine.layer and self._cache is not None:
             dev = mine.dev_windows if self._method.short_cuts else []
             self._cache.warm([*mine.windows, *dev], mine.layer)
         losses = [self._step(trial) for _ in range(stop - mine.progress.step)]
@@ -90,7 +96,7 @@ class SoloEngine:
 
     def _read(
         self,
-        trial: _Trial,
+        trial: Trial,
         documents: Sequence[Document],
         windows: Sequence[Window],
         *,
@@ -107,33 +113,42 @@ class SoloEngine:
         )
         return self._method.decode(documents, windows, readings)
 
-    def _step(self, trial: _Trial) -> float:
+    def _step(self, trial: Trial) -> float:
         """One optimiser step; gives its loss, the mean over the step's windows or tokens."""
         mine = trial.slot
         windows = mine.next_batch()
-        count, loss = self._method.count(windows), 0.0
-        adapted = trial.model.get_submodule(self._base.targets.stack)[mine.layer :]
-        lean = adapted if mine.recipe.gradient_checkpointing else ()
         for dropout in trial.dropouts:
             dropout.train()
         with seeded(self._base.device, mine.recipe.seed, mine.progress.step):
-            for batch in by_length(windows, token_budget(self._base.device)):
-                rows = [windows[i] for i in batch]
-                with (
-                    from_layer(trial.model, self._base, rows, mine.layer, self._cache),
-                    checkpointed(lean),
-                    autocast(self._base.device),
-                ):
-                    logits = self._method.logits(trial.model, rows).float()
-                part = self._method.loss(logits, rows, mine.weights, count)
-                part.backward()  # type: ignore[no-untyped-call]
-                loss += part.item()
+            loss = self._backward(trial, windows)
         for dropout in trial.dropouts:
             dropout.eval()
         if not math.isfinite(loss):
             raise TrialError(f"the loss is not finite at step {mine.progress.step + 1}")
         mine.update(windows)
         return loss
+
+    def _backward(self, trial: Trial, windows: Sequence[Window]) -> float:
+        """Leave the gradients of a step's loss, and give it."""
+        count, loss = self._method.count(windows), 0.0
+        for batch in by_length(windows, token_budget(self._base.device)):
+            part = self._loss(trial, [windows[i] for i in batch], count)
+            part.backward()  # type: ignore[no-untyped-call]
+            loss += part.item()
+        return loss
+
+    def _loss(self, trial: Trial, rows: Sequence[Window], count: int) -> Tensor:
+        """What some of a step's windows add to its loss; ``count`` is the whole step's."""
+        mine = trial.slot
+        adapted = trial.model.get_submodule(self._base.targets.stack)[mine.layer :]
+        lean = mine.recipe.gradient_checkpointing or self._lean
+        with (
+            from_layer(trial.model, self._base, rows, mine.layer, self._cache),
+            checkpointed(adapted if lean else ()),
+            autocast(self._base.device),
+        ):
+            logits = at_least_float(self._method.logits(trial.model, rows))
+        return self._method.loss(logits, rows, mine.weights, count)
 
     def state(self, slot: str) -> bytes:
         """Everything needed to go on elsewhere."""

@@ -60,6 +60,15 @@ def test_a_model_can_answer_otherwise_than_the_task_says(sweep_file: Path) -> No
     assert "big/model is named with two methods" in problem
 
 
+def test_a_model_says_how_many_devices_it_takes(sweep_file: Path) -> None:
+    sweep = load_sweep(sweep_file, ["models=[a/b, {id: c/d, devices: 4}]"])
+    assert [m.devices for m in sweep.models] == [1, 4]
+    (problem,) = problems(sweep_file, "models=[{id: c/d, devices: 0}]")
+    assert problem.startswith("sweep.yaml: models[0].devices:")
+    (problem,) = problems(sweep_file, "models=[{id: big/model, devices: 2}]")
+    assert "big/model is named with two numbers of devices" in problem
+
+
 def test_a_model_can_search_a_space_of_its_own(sweep_file: Path) -> None:
     own = "models=[{id: a/b, search: {top_layers: 2, learning_rate: [1.0e-3]}}, c/d]"
     sweep = load_sweep(sweep_file, (own, "search.epochs=3", "search.top_layers=all"))
