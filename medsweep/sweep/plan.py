@@ -106,8 +106,8 @@ def make_plan(sweep: Sweep) -> Plan:
         InputErrors, DataError, ConfigError, ModelError: the input cannot carry this sweep.
     """
     slugs, folders = _resolve_models(sweep)
-    for model in _writers(sweep):
-        check_writes(folders[slugs[model.id]])
+    for writer in _writers(sweep):
+        check_writes(folders[slugs[writer.id]])
     documents, divisions, notes = _divide(sweep)
     labels = labels_of(sweep.task.kind, documents["train"])
     arms = _arms(sweep)
@@ -192,7 +192,9 @@ def _writers(sweep: Sweep) -> list[Model]:
     tuned = [*sweep.models]
     if sweep.reference.arm == "finetuned" and sweep.reference.model:
         tuned.append(sweep.reference.model)
-    asked = [a.model for a in (*sweep.arms, sweep.reference) if a.arm in ("zero_shot", "few_shot")]
+    asked = [a.model for a in sweep.arms if a.arm in ("zero_shot", "few_shot")]
+    if sweep.reference.arm in ("zero_shot", "few_shot"):
+        asked.append(sweep.reference.model)
     return [m for m in tuned if sweep.method_of(m) != "head"] + [m for m in asked if m]
 
 
