@@ -112,7 +112,6 @@ def test_attributes_are_read_and_stay_with_their_mention() -> None:
     placed = anchor_spans(answer, text, names, asked)
     assert placed is not None
     assert [s.attributes for s in placed.spans] == wanted
-    for kept, attributes in ((wanted, asked), ([(), (), ()], ())):
-        found = anchor_spans(answer, text, names, attributes)
-        assert found is not None
-        assert [s.attributes for s in found.spans] == kept
+    bare = anchor_spans(answer, text, names)
+    assert bare is not None
+    assert [s.attributes for s in bare.spans] == [(), (), ()]

@@ -177,15 +177,3 @@ def test_every_section_knows_its_keys() -> None:
 )
 def test_attributes_are_written_with_mentions(sweep_file: Path, task: str, says: str) -> None:
     assert says in problems(sweep_file, f"task={task}")[0]
-
-
-SWEEPS = sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml"))
-
-
-@pytest.mark.parametrize("path", SWEEPS, ids=lambda p: p.stem)
-def test_every_sweep_that_comes_along_loads_and_says_what_it_is_for(path: Path) -> None:
-    sweep = load_sweep(path, ())
-    assert sweep.name == path.stem
-    head = path.read_text().partition("\nname:")[0]
-    for word in ("Purpose:", "Command:", "Hardware:", "Time:", "Limits:"):
-        assert f"# {word}" in head, word

@@ -2,6 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers.models import Unigram
+from transformers import PreTrainedTokenizerFast
 
 from medsweep.corpus import Document, Span
 from medsweep.tasks import head_labels
@@ -77,3 +80,16 @@ def test_equal_windows_have_equal_keys(base_of: BaseOf) -> None:
 def test_no_text_is_shown(base_of: BaseOf) -> None:
     (window,) = encoder_of(base_of, "bert").encode([Document("a", "pain", spans=())], 16)
     assert "offsets" not in repr(window)
+
+
+def test_words_end_at_punctuation_where_the_tokenizer_splits_at_white_space_only() -> None:
+    pieces = [("<unk>", 0.0), *((p, -1.0) for p in ("▁", "M", "ü", "l", "▁12.", "3", ",", "e"))]
+    inner = Tokenizer(Unigram(pieces, unk_id=0))
+    inner.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="<unk>", pad_token="▁")
+    encoder = Encoder(tokenizer, ENTITIES, TAGS, 64)
+    document = Document("a", "Mül, 12.3, M,e", spans=(Span(0, 3, "drug"), Span(5, 9, "dose")))
+    for length in (64, 5):
+        windows = encoder.encode([document], length)
+        (found,) = encoder.decode([document], windows, [certain(w) for w in windows])
+        assert found.spans == document.spans
