@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,30 @@ class Table:
 
 def check_tables(found: Mapping[str, Any]) -> list[Table]:
     """The tables that have rows; see :func:`medsweep.corpus.check.check_corpora`."""
-    files: Mapping[str, Any] = found["files"]
+    short = _short_names(list(found["files"]))
+    files = {short[name]: file for name, file in found["files"].items()}
+    shared = [{**pair, "files": [short[n] for n in pair["files"]]} for pair in found["shared"]]
     tables = [
         _side_by_side("Documents", {n: _counts(f) for n, f in files.items()}),
         _side_by_side("Lengths in tokens", {n: _tokens(f) for n, f in files.items()}, _CUT),
         _side_by_side("Changed by reading", {n: _changes(f) for n, f in files.items()}),
         _repeats(files),
-        _shared(found["shared"]),
+        _shared(shared),
         _damage(files),
         *(_coverage(name, f["coverage"]) for name, f in files.items()),
     ]
     return [t for t in tables if t.rows]
+
+
+def _short_names(names: Sequence[str]) -> dict[str, str]:
+    """Files without the folders that they share: paths make poor heads of columns."""
+    if len(names) < 2:
+        return {name: Path(name).name or name for name in names}
+    folders = [Path(name).parts[:-1] for name in names]
+    alike = sum(
+        1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    )
+    return {name: str(Path(*Path(name).parts[alike:])) for name in names}
 
 
 def write_check(found: Mapping[str, Any], path: Path) -> None:
