@@ -11,8 +11,11 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from medsweep.errors import ConfigError
 from medsweep.sweep.items import Item, Status
@@ -35,11 +38,9 @@ class MlflowTracker:
 
         self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or mlflow.get_tracking_uri()
         try:
-            self._client = MlflowClient(tracking_uri=self.uri)
-            found = self._client.get_experiment_by_name(experiment)
-            self._experiment = (
-                found.experiment_id if found else self._client.create_experiment(experiment)
-            )
+            with _alone(self.uri):
+                self._client = MlflowClient(tracking_uri=self.uri)
+                self._experiment = _experiment_id(self._client, experiment)
         except (MlflowException, OSError) as error:
             raise ConfigError(
                 f"MLflow cannot be reached ({type(error).__name__})",
@@ -133,3 +134,17 @@ class MlflowTracker:
         from mlflow.entities import Param
 
         self._client.log_batch(run_id, params=[Param(k, str(v)) for k, v in params.items()])
+
+
+def _experiment_id(client: Any, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    return str(found.experiment_id if found else client.create_experiment(name))
+
+
+def _alone(uri: str) -> AbstractContextManager[Any]:
+    """No other sweep makes or migrates the tables of an SQLite file within the body.
+
+    MLflow does that at the first use, and two processes that do it at once break the file.
+    """
+    path = uri.removeprefix("sqlite:///")
+    return FileLock(f"{path}.lock") if path != uri else nullcontext()

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,19 @@ def test_tracking_can_be_off() -> None:
     tracker = make_tracker(False, None, "e")
     assert isinstance(tracker, NullTracker)
     assert tracker.open(ITEM) is None
+
+
+def test_sweeps_that_begin_at_once_share_a_new_database(uri: str) -> None:
+    script = (
+        "import sys; from medsweep.tracking.mlflow import MlflowTracker; "
+        "print(MlflowTracker(sys.argv[1], 'e')._experiment)"
+    )
+    together = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", script, uri], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=120)[0].strip() for process in together]
+    assert [p.returncode for p in together] == [0, 0]
+    assert len(set(said)) == 1
