@@ -44,6 +44,8 @@ types: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/samples.py
+	$(BIN)/python benchmarks/attention.py
+	$(BIN)/python benchmarks/quickstart.py
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/calibration.py --quick
 	$(BIN)/python benchmarks/scale.py --trials 10 30 --slots 1 4 --slot-trials 10

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 MIB = 1 << 20
+COMMAND = "the command"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,6 @@ class Watched:
     Attributes:
         seconds: from its start to its end, imports included.
         peak: the most memory of all its processes together, in bytes.
-        driver_peak: the most memory of the process itself.
         kinds: the most memory of each kind of process, in bytes.
         at_peak: number and bytes of each kind when all together had the most.
         cpu: seconds of processor time by kind and process, as last seen.
@@ -38,25 +38,25 @@ class Watched:
 
     seconds: float
     peak: int = 0
-    driver_peak: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
     at_peak: dict[str, tuple[int, int]] = field(default_factory=dict)
     cpu: dict[tuple[str, int], float] = field(default_factory=dict)
 
-    def see(self, seen: Sequence[Sample]) -> None:
-        """Take note of one sample of every process, the command's own first."""
-        if not seen:
-            return
-        sizes = [(s.kind, s.bytes) for s in seen]
+    @property
+    def driver_peak(self) -> int:
+        """The most memory of the process itself, in bytes."""
+        return self.kinds.get(COMMAND, 0)
+
+    def see(self, samples: Sequence[Sample]) -> None:
+        """Take note of all processes at one moment."""
         now: dict[str, tuple[int, int]] = {}
-        for kind, size in sizes:
-            number, bytes_ = now.get(kind, (0, 0))
-            now[kind] = number + 1, bytes_ + size
-        self.cpu |= {(s.kind, s.pid): s.cpu for s in seen}
+        for sample in samples:
+            number, bytes_ = now.get(sample.kind, (0, 0))
+            now[sample.kind] = number + 1, bytes_ + sample.bytes
+            self.cpu[sample.kind, sample.pid] = sample.cpu
         for kind, (_, bytes_) in now.items():
             self.kinds[kind] = max(self.kinds.get(kind, 0), bytes_)
-        self.driver_peak = max(self.driver_peak, sizes[0][1])
-        total = sum(size for _, size in sizes)
+        total = sum(bytes_ for _, bytes_ in now.values())
         if total > self.peak:
             self.peak, self.at_peak = total, now
 
@@ -114,7 +114,7 @@ def look(pid: int) -> list[Sample]:
     for process in tree:
         try:
             times = process.cpu_times()
-            kind = "the command" if process is root else _kind(process.cmdline())
+            kind = COMMAND if process is root else _kind(process.cmdline())
             size = _share(process.pid)
         except (psutil.Error, OSError):  # it has just ended
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -12,6 +11,8 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
+
+from filelock import FileLock
 
 from medsweep.errors import ModelError
 
@@ -30,8 +31,7 @@ def convert_gguf(path: Path, cache: Path | None = None) -> Path:
     root = cache or cache_folder()
     root.mkdir(parents=True, exist_ok=True)
     target = root / f"{path.stem}-{key.hexdigest()[:12]}"
-    with (root / f"{target.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(root / f"{target.name}.lock"):
         if not target.exists():
             part = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=root))
             try:

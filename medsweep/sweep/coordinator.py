@@ -104,7 +104,7 @@ class Coordinator:
         return [c for c in self.plan.cells if self._proposed[c] < self.plan.budgets[c]]
 
     def _cost(self, cell: Cell) -> int:
-        """Of a trial, up to a factor: each document goes through each parameter."""
+        """Of a trial, roughly and up to a factor: embeddings, which cost nothing, count too."""
         return cell.size * self.plan.folders[cell.model].parameters
 
     def _propose(self, cell: Cell) -> Item:

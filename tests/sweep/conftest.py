@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,3 +59,14 @@ def command(*arguments: str | Path) -> list[str]:
 
 def environment() -> dict[str, str]:
     return {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "100"}
+
+
+def wait_for(driver: subprocess.Popen[str], out: Path, event: str, times: int = 1) -> Path:
+    """The journal of a sweep under way, once it holds an event so often."""
+    journal = out / "state" / "journal.jsonl"
+    deadline = time.monotonic() + 200
+    while not (journal.exists() and journal.read_text().count(f'"{event}"') >= times):
+        assert driver.poll() is None, "the sweep ended too early"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return journal

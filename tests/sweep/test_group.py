@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from medsweep.errors import ConfigError
 from medsweep.sweep.cluster import _check_devices
-from tests.sweep.conftest import command, environment, medsweep
+from tests.sweep.conftest import command, environment, medsweep, wait_for
 from tests.sweep.test_run import CANARY, _no_text_anywhere
 
 
@@ -75,11 +74,7 @@ def test_a_trial_goes_on_when_a_worker_dies(
         stderr=subprocess.PIPE,
         text=True,
     )
-    journal = out / "state" / "journal.jsonl"
-    deadline = time.monotonic() + 200
-    while not (journal.exists() and '"evaluation"' in journal.read_text()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    journal = wait_for(driver, out, "evaluation")
     children = psutil.Process(driver.pid).children(recursive=True)
     workers = [p for p in children if p.name().startswith("ray::RayTrainWo")]
     assert len(workers) == 2

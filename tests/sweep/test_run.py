@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import yaml
 
 from tests.arms.conftest import multilabel
 from tests.conftest import make_documents, write_jsonl
-from tests.sweep.conftest import command, environment, medsweep
+from tests.sweep.conftest import command, environment, medsweep, wait_for
 from tests.training.writers import make_writer
 
 pytestmark = pytest.mark.slow
@@ -163,12 +162,7 @@ def test_a_killed_sweep_resumes_to_the_same_trials(
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    journal = torn / "state" / "journal.jsonl"
-    deadline = time.monotonic() + 200
-    while not (journal.exists() and journal.read_text().count('"ended"') >= 5):
-        assert driver.poll() is None, "the sweep ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(driver, torn, "ended", times=5)
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()
 
@@ -192,11 +186,7 @@ def test_ctrl_c_leaves_a_resumable_sweep(sweep_file: Callable[..., Path], tmp_pa
         text=True,
         start_new_session=True,
     )
-    journal = out / "state" / "journal.jsonl"
-    deadline = time.monotonic() + 200
-    while not (journal.exists() and '"evaluation"' in journal.read_text()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(driver, out, "evaluation")
     driver.send_signal(signal.SIGINT)
     _, errors = driver.communicate(timeout=120)
     assert driver.returncode == 130, errors
@@ -298,12 +288,7 @@ def test_cross_validation_goes_to_a_verdict_an_adapter_and_through_an_interrupti
     driver = subprocess.Popen(
         command("run", path, "--out", out), cwd=tmp_path, env=environment(), start_new_session=True
     )
-    journal = out / "state" / "journal.jsonl"
-    deadline = time.monotonic() + 200
-    while not (journal.exists() and '"evaluation"' in journal.read_text()):
-        assert driver.poll() is None, "the sweep ended before it could be interrupted"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(driver, out, "evaluation")
     driver.send_signal(signal.SIGINT)
     assert driver.wait(timeout=120) == 130
     resumed = medsweep("resume", out, cwd=tmp_path)
