@@ -306,7 +306,8 @@ class Judge:
                 between, df = ev.between(side)
                 if side is entry:
                     null = ev.mean(self.reference) - self.margin
-                    between *= variance.at_null(ev.mean(entry), null)
+                    own = (len(entry.draws) - 1) / df
+                    between *= variance.at_null(ev.mean(entry), null, own)
                 parts.append(between)
                 dfs.append(df)
                 within += ev.documents_within(side)

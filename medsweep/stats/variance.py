@@ -121,19 +121,21 @@ def pool(variance: Array, df: Array, size: Array, scatter: float = _SCATTER) -> 
     return np.where(joint > 0, joined, variance), joint
 
 
-def at_null(score: float, null: float) -> float:
+def at_null(score: float, null: float, own: float = 1.0) -> float:
     """How much larger the variance between draws is where the null hypothesis holds.
 
     Scores between 0 and 1 vary like score · (1 − score): draws that happen to be good lie close
     together, and would prove too much by it. As in a score test, the variance is therefore taken
-    at the null value; never a smaller one.
+    at the null value; never a smaller one. What is pooled from other cells has no part in a
+    cell's luck, so only the cell's own share is corrected.
 
     Args:
         score: seen, in [0, 1].
         null: the largest score that is no match.
+        own: share of the degrees of freedom that come from the cell's own draws.
     """
     seen, there = score * (1 - score), null * (1 - null)
-    return there / seen if 0 < seen < there else 1.0
+    return float((there / seen) ** own) if 0 < seen < there else 1.0
 
 
 def jackknife_df(without: Array) -> float:

@@ -50,7 +50,14 @@ class Coordinator:
         evaluations = Recipe(**sweep.training.model_dump(exclude_none=True)).evaluations
         self._halving = Halving(sweep.early_stopping, evaluations)
         self._studies = {
-            c: CellStudy(c, plan.search_of(c), sweep.training, sweep.seed) for c in plan.cells
+            c: CellStudy(
+                c,
+                plan.search_of(c),
+                sweep.training,
+                sweep.seed,
+                len(plan.workload.folds[c.fold].dev),
+            )
+            for c in plan.cells
         }
         # One trial of a cell at a time where there are cells enough to keep every slot busy:
         # each proposal then knows all that came before, and a search is the same in every run.

@@ -1,8 +1,17 @@
-"""The search of one cell: an Optuna study that is told the truth."""
+"""The search of one cell: an Optuna study that is told the truth.
+
+How many of the upper layers are adapted decides what a trial costs, and often little else. It is
+therefore not sampled but climbed: the first value of ``top_layers`` is searched until a trial has
+ended, then the next value is tried with the best recipe so far, and kept only if it is better by
+more than the standard error of a score on dev (the one-standard-error rule of Breiman, Friedman,
+Olshen and Stone, Classification and Regression Trees, 1984, section 3.4.3).
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -25,16 +34,33 @@ STATES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an ended trial has shown; a failed one scores 0."""
+
+    params: dict[str, Any]
+    score: float
+
+
 class CellStudy:
     """Proposes recipes for one cell.
 
     A proposal depends on the sweep's seed, the cell, the trial's number and the trials of this
     cell that have ended, and on nothing else; so a resumed search goes on as an undisturbed one.
     The first proposal is the middle of the space: one sensible trial before any exploring.
+
+    Args:
+        cell: which cell is searched.
+        search: the space.
+        training: what every trial shares.
+        seed: the sweep's.
+        dev: documents that a score is of.
     """
 
-    def __init__(self, cell: Cell, search: Search, training: Training, seed: int) -> None:
+    def __init__(self, cell: Cell, search: Search, training: Training, seed: int, dev: int) -> None:
         self._cell, self._search, self._training, self._seed = cell, search, training, seed
+        self._dev = dev
+        self._seen: list[Seen] = []
         self._space = distributions(search)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         # One study throughout, because filling a new one for each proposal costs ever more.
@@ -44,8 +70,11 @@ class CellStudy:
 
     def propose(self, number: int) -> tuple[dict[str, Any], Recipe]:
         """The parameters of trial ``number``, and the recipe they make."""
+        depth, known = climb(self._search.top_layers, self._seen, self._dev)
         if number == 0:
             params = middle(self._search)
+        elif known is not None:
+            params = dict(known)
         else:
             # A new sampler has drawn nothing yet, whether or not the sweep was interrupted.
             self._study.sampler = optuna.samplers.TPESampler(
@@ -54,6 +83,7 @@ class CellStudy:
             asked = self._study.ask(self._space)
             params = dict(asked.params)
             self._study.tell(asked, state=TrialState.FAIL)
+        params["top_layers"] = depth
         return params, recipe_of(
             params,
             self._search,
@@ -63,14 +93,15 @@ class CellStudy:
 
     def tell(self, record: Record) -> None:
         """Take an ended trial into account: finished, stopped (pruned) or failed."""
-        state = STATES[record.status]
+        state, params = STATES[record.status], dict(record.item.params)
+        self._seen.append(Seen(params, record.best or 0.0))
         values = {e["iteration"]: e["score"] for e in record.evaluations}
         if state is TrialState.PRUNED and not values:
             state = TrialState.FAIL
         self._study.add_trial(
             create_trial(
                 state=state,
-                params=dict(record.item.params),
+                params={name: params[name] for name in self._space},
                 distributions=self._space,
                 intermediate_values=values,
                 value=record.best if state is not TrialState.FAIL else None,
@@ -78,13 +109,44 @@ class CellStudy:
         )
 
 
+def climb(
+    depths: Sequence[int | str], seen: Sequence[Seen], dev: int
+) -> tuple[int | str, dict[str, Any] | None]:
+    """How many upper layers the next trial adapts.
+
+    Args:
+        depths: the values of ``top_layers``, the cheapest first.
+        seen: ended trials.
+        dev: documents that their scores are of.
+
+    Returns:
+        the value, and the recipe to try it with where it is new; None leaves the recipe open.
+    """
+    best: dict[int | str, Seen] = {}
+    for trial in seen:
+        depth = trial.params["top_layers"]
+        if depth not in best or trial.score > best[depth].score:
+            best[depth] = trial
+    stand = depths[0]
+    if stand not in best:
+        return stand, None
+    for deeper in depths[1:]:
+        held = best[stand]
+        if deeper not in best:
+            return deeper, held.params
+        error = math.sqrt(held.score * (1 - held.score) / max(1, dev))
+        if best[deeper].score - held.score <= error:
+            break
+        stand = deeper
+    return stand, None
+
+
 def distributions(search: Search) -> dict[str, BaseDistribution]:
-    """The space as Optuna's distributions."""
+    """The space as Optuna's distributions, but for the depth, which is climbed."""
     rate = search.learning_rate
     space: dict[str, BaseDistribution] = {
         "rank": CategoricalDistribution(search.rank),
         "alpha_ratio": CategoricalDistribution(search.alpha_ratio),
-        "top_layers": CategoricalDistribution(search.top_layers),
         "dropout": CategoricalDistribution(search.dropout),
         "learning_rate": (
             FloatDistribution(rate.low, rate.high, log=rate.log)
@@ -107,7 +169,6 @@ def middle(search: Search) -> dict[str, Any]:
     return {
         "rank": search.rank[len(search.rank) // 2],
         "alpha_ratio": search.alpha_ratio[len(search.alpha_ratio) // 2],
-        "top_layers": search.top_layers[0],
         "dropout": search.dropout[0],
         "learning_rate": learning_rate,
     }

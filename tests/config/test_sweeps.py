@@ -9,7 +9,7 @@ from medsweep.config.models import Sweep
 from medsweep.sweep.plan import make_plan
 
 SWEEPS = Path(__file__).parents[2] / "sweeps"
-FILES = sorted(SWEEPS.rglob("*.yaml"))
+FILES = sorted(SWEEPS.glob("*.yaml"))
 LAYER = "#T_SP=webanno.custom.Medication|kind"
 KINDS = ("ActiveIng", "Drug", "Duration", "Form", "Frequency", "Strength")
 CLASSES = ("PAST SMOKER", "CURRENT SMOKER", "SMOKER", "NON-SMOKER", "UNKNOWN")

@@ -123,5 +123,6 @@ def test_a_variance_that_few_documents_decide_is_worth_few_degrees_of_freedom() 
 
 def test_the_variance_between_draws_is_that_of_the_null_where_it_is_larger() -> None:
     assert at_null(0.9, 0.8) == pytest.approx(0.16 / 0.09)
+    assert at_null(0.9, 0.8, own=0.5) == pytest.approx(4 / 3)  # half of it is pooled from others
     assert at_null(0.7, 0.8) == 1.0  # never smaller
     assert at_null(1.0, 0.8) == 1.0  # draws that are all perfect have no variance
