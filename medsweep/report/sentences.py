@@ -163,7 +163,8 @@ def _space(search: Mapping[str, Any]) -> str:
         rates = f"learning rate {words.listed(rate or ['default'])}"
     parts = [f"rank {words.listed(search.get('rank') or ['default'])}"]
     if layers := search.get("top_layers"):
-        parts.append(f"top layers {words.listed(layers)}")
+        climbed = " (a later value only where it is better by a standard error on dev)"
+        parts.append(f"top layers {words.listed(layers)}{climbed if len(layers) > 1 else ''}")
     return "; ".join([*parts, rates])
 
 
@@ -174,9 +175,9 @@ def _analysis(verdict: Mapping[str, Any]) -> list[str]:
     several = any(c["draws"] > 1 for c in verdict["cells"])
     draws = (
         " Its variance is the bootstrap variance over documents of the mean over draws, plus the "
-        "variance between draws less its share of document noise, divided by the number of draws "
-        "and pooled over cells; limits are from the t distribution with Satterthwaite's degrees "
-        "of freedom."
+        "variance between draws less its share of document noise, divided by the number of draws, "
+        "pooled over cells and taken at the null value where it is larger there; the limit adds "
+        "the squared t limits of the two parts (Howe 1974)."
         if several
         else " With one draw, claims are about the adapters tested, not about numbers of labels."
     )

@@ -73,7 +73,7 @@ def assumptions() -> list[str]:
     """What the numbers rest on."""
     device = "GPUs" if torch.cuda.is_available() else "cores"
     return [
-        "no trial is stopped early",
+        "no trial is stopped early, and the first of top_layers is the best",
         f"all of this machine's {device} compute, at {REACHED[torch.bfloat16]:.0%} (bf16; fp32: "
         f"{REACHED[torch.float32]:.0%}) of the rate of a matrix product, measured now, 2 "
         "operations a token and weight of the layers to read, 4 to train",
@@ -161,9 +161,13 @@ def _learnt_from(plan: Plan, cells: Iterable[Cell]) -> list[Document]:
 
 
 def _layers(search: Search, shape: Shape) -> tuple[float, float]:
-    """Weights of the adapted layers, in the mean of the space, and of all prefixes below them."""
-    adapted = [shape.layers if n == "all" else min(n, shape.layers) for n in search.top_layers]
-    below = sum(shape.layers - n for n in set(adapted))
+    """Weights of the layers that a trial adapts in the mean, and of all prefixes below them.
+
+    Each depth is tried once, and the others stay with the first: the least that a climb can cost.
+    """
+    depths = [shape.layers if n == "all" else min(n, shape.layers) for n in search.top_layers]
+    below = sum(shape.layers - n for n in set(depths))
+    adapted = [*depths[: search.trials], *[depths[0]] * (search.trials - len(depths))]
     one = shape.weights / shape.layers
     return one * sum(adapted) / len(adapted), one * below
 
