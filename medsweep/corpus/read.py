@@ -10,6 +10,7 @@ from pathlib import Path
 
 from medsweep.corpus._base import Columns, Document, Kind, Reader, Reading
 from medsweep.corpus.readers import READERS, infer, known, reader_named
+from medsweep.corpus.readers._spans import tidy
 from medsweep.corpus.readers.hf import is_hub_id
 from medsweep.errors import DataError
 
@@ -157,7 +158,7 @@ def _with(attributes: Collection[str], document: Document, changes: Counter[str]
     pairs = zip(document.spans or (), kept, strict=True)
     if lost := sum(len(a.attributes) - len(b.attributes) for a, b in pairs):
         changes["attributes left out"] += lost
-    return replace(document, spans=tuple(sorted(set(kept))))
+    return replace(document, spans=tidy(kept, changes))
 
 
 def _checked(documents: Iterable[Document], path: Path) -> Iterator[Document]:

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from medsweep.corpus._base import Document, Reading, Span
-from medsweep.corpus.readers._fields import as_name
 from medsweep.corpus.readers._json import as_whole
-from medsweep.corpus.readers._layers import Choice, Layer, choose, listed
+from medsweep.corpus.readers._layers import REFERENCES, Choice, Layer, choose, listed
 from medsweep.corpus.readers._spans import tidy
 from medsweep.corpus.readers._utf16 import Utf16
 from medsweep.errors import DataError
@@ -30,13 +29,17 @@ _OF_ALL = frozenset({"begin", "end", "sofa"})
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A feature structure with a place in the text, as the file has it (UTF-16 units)."""
+    """A feature structure with a place in the text, as the file has it (UTF-16 units).
+
+    ``features`` are those with one value or reference; ``lists`` is the number of the others.
+    """
 
     type: str
     begin: object
     end: object
     features: Mapping[str, str]
     place: str
+    lists: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ def _layers(annotations: Iterable[Annotation], cas: Cas, relations: set[str]) ->
 
 
 def _features(name: str, observed: Mapping[str, set[str]], cas: Cas) -> tuple[str, ...]:
-    """Features that may hold a type: those declared so, else those that hold no references."""
+    """Features with a value: those declared so, else those that hold no references."""
     if name in cas.types.types:
         declared = cas.types.features(name).items()
         return tuple(f for f, r in declared if f not in _OF_ALL and cas.types.holds_text(r))
@@ -154,13 +157,12 @@ def _spans(
                 where=annotation.place,
                 fix="offsets count UTF-16 units from 0, the end behind the last one",
             )
-        value = annotation.features.get(choice.feature) if choice.feature else None
-        type_ = as_name(value, "type", annotation.place)
-        if type_ is None:
-            type_ = choice.layer.short
-            if choice.feature is not None:
-                reading.changes[f"spans without {choice.feature} read as {type_}"] += 1
-        yield Span(start, end, type_)
+        if annotation.lists:
+            reading.changes["lists of values left out"] += annotation.lists
+        own = {*choice.layer.features, choice.feature}
+        if others := sum(f not in own and v != "" for f, v in annotation.features.items()):
+            reading.changes[REFERENCES] += others
+        yield choice.span(start, end, annotation.features, annotation.place, reading.changes)
 
 
 def chosen_view(texts: Mapping[str, str | None], where: str, reading: Reading) -> str:

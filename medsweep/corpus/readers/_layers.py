@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from medsweep.corpus._base import Reading
+from medsweep.corpus._base import Reading, Span
+from medsweep.corpus.readers._fields import as_name, as_value
 from medsweep.errors import DataError
+
+REFERENCES = "references to other annotations left out"
 
 # What tools and not people annotate: tokens, sentences, parts of speech, metadata, markup. To be
 # had by name only. Named entities live among them.
@@ -25,7 +29,7 @@ _TAKEN = "documents read from layer "
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer of spans by its full name, with the features that may hold a type.
+    """A layer of spans by its full name, with the features that have a value of their own.
 
     ``used``: it has annotations in the file, and is not only declared there. ``declared``: it has
     no other features; else they are those that occur.
@@ -54,6 +58,24 @@ class Choice:
         """Full name of the layer, and name of the feature."""
         return (self.layer.name, self.feature) if self.feature else (self.layer.name,)
 
+    def span(
+        self,
+        start: int,
+        end: int,
+        features: Mapping[str, str | None],
+        where: str,
+        changes: Counter[str],
+    ) -> Span:
+        """The mention of an annotation: one feature is its type, the others its attributes."""
+        type_ = as_name(features.get(self.feature) if self.feature else None, "type", where)
+        if type_ is None:
+            type_ = self.layer.short
+            if self.feature is not None:
+                changes[f"spans without {self.feature} read as {type_}"] += 1
+        others = ((f, as_value(features.get(f))) for f in self.layer.features if f != self.feature)
+        attributes = sorted((field, value) for field, value in others if value is not None)
+        return Span(start, end, type_, attributes=tuple(attributes))
+
 
 def choose(layers: Sequence[Layer], reading: Reading, where: str) -> Choice | None:
     """The layer that ``reading.layer`` names, else the only one that people annotate.
@@ -66,8 +88,8 @@ def choose(layers: Sequence[Layer], reading: Reading, where: str) -> Choice | No
             missing or has to be named; files before had another layer; a name is none.
     """
     choice = _named(layers, reading.layer, where) if reading.layer else _only(layers, where)
-    if choice is not None and not all(map(_is_name, choice.names)):
-        raise DataError("the name of the layer or its feature is not a Java name", where=where)
+    if choice is not None and not all(map(_is_name, (*choice.names, *choice.layer.features))):
+        raise DataError("the name of the layer or a feature is not a Java name", where=where)
     if choice is None and reading.layer:
         reading.changes[f"documents without layer {reading.layer}"] += 1
     if choice is not None and reading.layer is None:

@@ -102,15 +102,24 @@ def _annotation(structure: dict[str, Any], where: str) -> tuple[Any, Annotation 
         raise DataError("a feature structure without %ID or %TYPE", where=where)
     if "begin" not in structure:
         return id_, None
-    features = {
-        key.removeprefix("@"): str(value)
+    own = {
+        key.removeprefix("@"): value
         for key, value in structure.items()
-        if key[:1] not in ("%", "#", "^")
-        and key not in ("@sofa", "begin", "end")
-        and isinstance(value, str | int | float)
+        if key[:1] not in ("%", "#", "^") and key not in ("@sofa", "begin", "end")
     }
-    place = f"{where}: structure {id_ if isinstance(id_, int) else ''}"
-    return id_, Annotation(type_, structure["begin"], structure.get("end"), features, place)
+    return id_, Annotation(
+        type=type_,
+        begin=structure["begin"],
+        end=structure.get("end"),
+        features={key: _written(v) for key, v in own.items() if isinstance(v, str | int | float)},
+        place=f"{where}: structure {id_ if isinstance(id_, int) else ''}",
+        lists=sum(isinstance(v, list) for v in own.values()),
+    )
+
+
+def _written(value: str | float) -> str:
+    """As XMI has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _types(value: Any, where: str) -> TypeSystem:

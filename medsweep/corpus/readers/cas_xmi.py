@@ -136,6 +136,7 @@ def _annotation(element: Element, where: str) -> Annotation:
         end=element.get("end"),
         features=features,
         place=f"{where}: element {element.get(f'{_XMI}id', '')}",
+        lists=len({child.tag for child in element}),
     )
 
 

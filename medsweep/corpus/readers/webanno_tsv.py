@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from medsweep.corpus._base import Document, Reading, Span
-from medsweep.corpus.readers._fields import as_name
-from medsweep.corpus.readers._layers import Choice, Layer, choose
+from medsweep.corpus.readers._layers import REFERENCES, Choice, Layer, choose
 from medsweep.corpus.readers._lines import numbered_lines
 from medsweep.corpus.readers._spans import tidy
 from medsweep.corpus.readers._utf16 import Utf16, utf16_length
@@ -25,6 +24,7 @@ _ROW = re.compile(
 _STACKED = re.compile(r"(?:[^\\|]|\\.|\\$)+", re.DOTALL)
 _ITEM = re.compile(r"(?P<value>(?:[^\\]|\\.|\\$)*?)(?:\[(?P<id>\d{1,12})\])?", re.DOTALL)
 _LINK = re.compile(r"(?P<value>.*)->(?P<id>\d{1,12}-\d{1,12})", re.DOTALL)
+_SLOT = "ROLE_"
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f"}
 # A gap of the length of many letters is a damaged offset, and would be filled up.
@@ -42,9 +42,9 @@ class _Columns:
 
     @property
     def layer(self) -> Layer:
-        """The layer with what may hold a type: neither slots nor a relation's ends."""
+        """The layer with what has a value: neither slots nor a relation's ends."""
         own = [self.names[i] for i in self.numbered]
-        return Layer(self.name, tuple(n for n in own if n and not n.startswith("ROLE_")))
+        return Layer(self.name, tuple(n for n in own if n and not n.startswith(_SLOT)))
 
     def cells(self, row: _Row) -> Sequence[str]:
         """The layer's cells of a row."""
@@ -56,13 +56,12 @@ class _Columns:
 
     @property
     def numbered(self) -> list[int]:
-        """Columns in which annotations have their numbers, slots last.
+        """Columns in which annotations have their numbers.
 
         A slot takes two columns, its role and its filler; the filler's has the filler's numbers.
         """
-        fillers = {i + 1 for i, n in enumerate(self.names) if n.startswith("ROLE_")}
-        own = [i for i, n in enumerate(self.names) if i not in fillers and not n.startswith("BT_")]
-        return sorted(own, key=lambda i: self.names[i].startswith("ROLE_"))
+        fillers = {i + 1 for i, n in enumerate(self.names) if n.startswith(_SLOT)}
+        return [i for i, n in enumerate(self.names) if i not in fillers and not n.startswith("BT_")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class _Open:
 
     start: int
     end: int
-    value: str | None
+    features: Mapping[str, str | None]
     token: int
 
 
@@ -99,8 +98,9 @@ class WebannoTsv:
     """A file is a document; its text is put together from the sentences at their offsets.
 
     What stands between sentences is not in the file: line breaks are put there. Offsets are
-    UTF-16 units, columns those of the header. Chains are read as layers of their links.
-    Relations, slots and layers that are not asked for are left out.
+    UTF-16 units, columns those of the header. Chains are read as layers of their links. Other
+    features than the type are a mention's attributes. Relations, slots and layers that are not
+    asked for are left out.
     """
 
     name = "webanno-tsv"
@@ -275,16 +275,16 @@ def _spans(
     for before, row in itertools.pairwise([None, *rows]):
         assert row is not None
         token += before is None or before.token != row.token
-        for value, id_ in _items(row, columns, choice.feature, f"{name}:{row.line}"):
+        for features, id_ in _items(row, columns, f"{name}:{row.line}"):
             open_ = numbered.get(id_) if id_ else None
             if open_ is None:
-                open_ = _Open(row.start, row.end, value, token)
+                open_ = _Open(row.start, row.end, features, token)
                 done.append((open_, row.line))
                 if id_:
                     numbered[id_] = open_
-            elif open_.value != value or open_.token < token - 1:
+            elif open_.features != features or open_.token < token - 1:
                 raise DataError(
-                    "an annotation changes its value, or goes on behind a gap",
+                    "an annotation changes its values, or goes on behind a gap",
                     where=f"{name}:{row.line}",
                     fix="give annotations different numbers",
                 )
@@ -297,46 +297,48 @@ def _spans(
 
 def _span(found: _Open, choice: Choice, places: Utf16, where: str, changes: Counter[str]) -> Span:
     start, end = places.code_point(found.start), places.code_point(found.end)
-    type_ = as_name(found.value, "type", where)
-    if type_ is None:
-        type_ = choice.layer.short
-        if choice.feature is not None:
-            changes[f"spans without {choice.feature} read as {type_}"] += 1
     if start is None or end is None:
         raise DataError("the annotation lies outside the text", where=where)
-    return Span(start, end, type_)
+    if slots := sum(f.startswith(_SLOT) and v is not None for f, v in found.features.items()):
+        changes[REFERENCES] += slots
+    return choice.span(start, end, found.features, where, changes)
 
 
 def _items(
-    row: _Row, columns: _Columns, feature: str | None, where: str
-) -> list[tuple[str | None, str | None]]:
-    """Value and number of a cell's annotations, several where they are stacked."""
+    row: _Row, columns: _Columns, where: str
+) -> list[tuple[Mapping[str, str | None], str | None]]:
+    """Features and number of each of a row's annotations; several where they are stacked."""
     if not columns.has(row):
         return []
-    cells = columns.cells(row)
-    own = cells[columns.names.index(feature)] if feature is not None else "_"
-    if columns.kind == "CH":
-        return _links(cells, own, where)
-    if own != "_":
-        return [_item(i) for i in _split(own)]
-    # No feature, or none set: then other columns say how many annotations there are.
-    others = [cells[i] for i in columns.numbered if cells[i] != "_"]
-    return [(None, _item(i)[1]) for i in _split(others[0])] if others else [(None, None)]
+    cells, read = columns.cells(row), _link if columns.kind == "CH" else _item
+    # A column may be empty where no annotation has its feature.
+    items = {
+        columns.names[i]: [read(raw) for raw in _split(cells[i])]
+        for i in columns.numbered
+        if cells[i] != "_"
+    }
+    found = [[number for _, number in column] for column in items.values()]
+    numbers = (_of_links if columns.kind == "CH" else _of_spans)(found, where)
+    return [({f: column[n][0] for f, column in items.items()}, i) for n, i in enumerate(numbers)]
 
 
-def _links(cells: Sequence[str], own: str, where: str) -> list[tuple[str | None, str | None]]:
-    """The links of chains: ``relation->chain-link`` in one column tells them apart."""
-    columns = [[_LINK.fullmatch(i) for i in _split(c)] for c in cells]
-    links = [m for m in next((c for c in columns if c and all(c)), []) if m is not None]
-    items = _split(own)
-    if not links or (own != "_" and len(items) != len(links)):
+def _of_spans(found: Sequence[list[str | None]], where: str) -> list[str | None]:
+    """The numbers of a row's annotations, which each column repeats."""
+    if any(numbers != found[0] for numbers in found):
+        raise DataError(
+            "the columns of a layer differ in their annotations",
+            where=where,
+            fix="export the document again",
+        )
+    return found[0] if found else [None]
+
+
+def _of_links(found: Sequence[list[str | None]], where: str) -> list[str | None]:
+    """The numbers of a row's links; columns that do not tell them apart have their chains'."""
+    links = next((n for n in found if n and all("-" in (i or "") for i in n)), [])
+    if not links or any(len(numbers) != len(links) for numbers in found):
         raise DataError("the links of a chain do not match their values", where=where)
-    if own == "_":
-        return [(None, m["id"]) for m in links]
-    return [
-        (_value(m["value"]) if _LINK.fullmatch(i) else _item(i)[0], m["id"])
-        for i, m in zip(items, links, strict=True)
-    ]
+    return links
 
 
 def _split(cell: str) -> list[str]:
@@ -344,9 +346,16 @@ def _split(cell: str) -> list[str]:
 
 
 def _item(raw: str) -> tuple[str | None, str | None]:
+    """Value and number of an annotation."""
     match = _ITEM.fullmatch(raw)
     assert match is not None  # the value takes what is no number
     return _value(match["value"]), match["id"]
+
+
+def _link(raw: str) -> tuple[str | None, str | None]:
+    """As :func:`_item`, or ``relation->chain-link``."""
+    match = _LINK.fullmatch(raw)
+    return (_value(match["value"]), match["id"]) if match else _item(raw)
 
 
 def _value(raw: str) -> str | None:

@@ -8,9 +8,14 @@ from typing import Any
 from medsweep.corpus import Document, Span
 
 TEXT = "Herr 😊 Öz nahm\nASS 100 mg."
-SPANS = (Span(7, 9, "NAME"), Span(15, 18, "DRUG"), Span(15, 25, "DOSE"))
+SPANS = (
+    Span(7, 9, "NAME"),
+    Span(15, 18, "DRUG"),
+    Span(15, 25, "DOSE", attributes=(("note", "x"),)),
+)
 
-ANN = "T1\tNAME 7 9\tÖz\nT2\tDRUG 15 18\tASS\nR1\tHas Arg1:T2 Arg2:T3\nT3\tDOSE 15 25\tASS 100 mg\n"
+ANN = "T1\tNAME 7 9\tÖz\nT2\tDRUG 15 18\tASS\nR1\tHas Arg1:T2 Arg2:T3\n"
+ANN += "T3\tDOSE 15 25\tASS 100 mg\nA1\tnote T3 x\n"
 TSV = """#FORMAT=WebAnno TSV 3.3
 #T_SP=webanno.custom.Med|note|value
 #T_RL=webanno.custom.Has|value|BT_webanno.custom.Med
@@ -74,6 +79,7 @@ def cas_json() -> dict[str, Any]:
         {"%ID": i, "%TYPE": med, "@sofa": 1, "begin": a, "end": b, "value": v}
         for i, (a, b, v) in spans.items()
     ]
+    structures[4]["note"] = "x"
     structures.append(
         {"%ID": 6, "%TYPE": "webanno.custom.Has", "@sofa": 1, "begin": 16, "end": 19}
         | {"@Governor": 3, "@Dependent": 4}
@@ -84,6 +90,7 @@ def cas_json() -> dict[str, Any]:
                 "%NAME": med,
                 "%SUPER_TYPE": "uima.tcas.Annotation",
                 "value": {"%NAME": "value", "%RANGE": "uima.cas.String"},
+                "note": {"%NAME": "note", "%RANGE": "uima.cas.String"},
             }
         },
         "%FEATURE_STRUCTURES": structures,

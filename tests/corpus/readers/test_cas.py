@@ -1,6 +1,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,36 @@ def test_a_type_system_with_imports_is_not_complete(put: Put) -> None:
 
 def test_references_are_no_features(put: Put) -> None:
     path = put("n.xmi", XMI.replace('note="x"', 'links="3 4"'))
-    assert [d.spans for d in scan(path, layer="Med")] == [SPANS]
+    changes: Counter[str] = Counter()
+    bare = tuple(replace(s, attributes=()) for s in SPANS)
+    assert [d.spans for d in scan(path, layer="Med", changes=changes)] == [bare]
+    assert changes["references to other annotations left out"] == 1
+
+
+def test_other_features_are_attributes(put: Put) -> None:
+    """Those with one value, in XMI as in JSON."""
+    xmi = XMI.replace(
+        'note="x" value="DOSE"/>', 'n="90" value="DOSE" b="true"><t>u</t></custom:Med>'
+    )
+    cas = cas_json()
+    dose = cas["%FEATURE_STRUCTURES"][4]
+    del dose["note"], cas["%TYPES"]
+    dose |= {"n": 90, "b": True, "t": ["u"], "@next": 3, "none": None}
+    for path in (
+        put("n.xmi", xmi.replace('n="90"', 'n="90" next="3"')),
+        put("n.json", json.dumps(cas)),
+    ):
+        changes: Counter[str] = Counter()
+        (document,) = scan(path, layer="Med", changes=changes)
+        *others, last = document.spans or ()
+        assert [s.attributes for s in others] == [(), ()]
+        assert last == Span(15, 25, "DOSE", attributes=(("b", "true"), ("n", "90")))
+        assert changes["lists of values left out"] == 1
+        assert changes["references to other annotations left out"] == 1
+        assert "attributes left out" not in changes
+        (document,) = scan(path, layer="Med", attributes=["b"], changes=changes)
+        assert (document.spans or ())[2].attributes == (("b", "true"),)
+        assert changes["attributes left out"] == 1
 
 
 def test_several_layers_have_to_be_named(put: Put) -> None:

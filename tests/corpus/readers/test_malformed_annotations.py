@@ -136,6 +136,30 @@ TABLES = [
     ("a far sentence", TSV + "\n#Text=x\n2-1\t99999999-100000000\tx\t_\n", "n.tsv:9: the sentence"),
     ("a gap in a span", TSV.replace("_\n", "A[1]\n"), "n.tsv:7: an annotation changes its"),
     ("a value that changes", TSV.replace("\tB\n", "\tB[1]\n"), "n.tsv:6: an annotation changes"),
+    (
+        "columns that differ",
+        TSV.replace("|value", "|dose|value")
+        .replace("_\n", "_\t_\n")
+        .replace("A[1]", "A[1]\t*[1]")
+        .replace("\tB\n", "\t*[3]\tB\n"),
+        "n.tsv:6: the columns of a layer differ",
+    ),
+    (
+        "a second value that changes",
+        TSV.replace("|value", "|dose|value")
+        .replace("_\n", "_\t_\n")
+        .replace("A[1]", f"{CANARY}[1]\tA[1]")
+        .replace("\tB\n", "\t5[1]\tA[1]\n"),
+        "n.tsv:6: an annotation changes",
+    ),
+    (
+        "an attribute that is a text",
+        TSV.replace("|value", f"|{TEXT}|value")
+        .replace("_\n", "_\t_\n")
+        .replace("A[1]", "*[1]\tA[1]")
+        .replace("\tB\n", "\t*\tB\n"),
+        "n.tsv: the name of the layer or a feature",
+    ),
     ("a type that is a text", TSV.replace("\tB\n", f"\t{'x' * 101}\n"), "n.tsv:6: the type has"),
     (
         "half an emoji",
@@ -165,6 +189,11 @@ XMIS = [
     ("an end before the begin", XMI.replace('"0"', '"18"'), "n.xmi: element 3: begin and end"),
     ("no end", XMI.replace('end="17"', ""), "n.xmi: element 3: an offset is not a whole"),
     ("a begin that is a text", XMI.replace('"0"', f'"{CANARY}"'), "n.xmi: element 3: an offset"),
+    (
+        "a feature that is a text",
+        XMI.replace("value=", f'x{"x" * 200}="y" value='),
+        "n.xmi: the name",
+    ),
     ("a type that is a text", XMI.replace('"A"', f'"{"x" * 101}"'), "n.xmi: element 3: the type"),
 ]
 JSONS = [
@@ -180,6 +209,11 @@ JSONS = [
     ("no text", cas(FEATURE_STRUCTURES=[]), "n.json: no view with a text"),
     ("no type", structure(**{"%TYPE": ""}), "n.json: a feature structure without"),
     ("a type that is a text", structure(**{"%TYPE": TEXT}), "n.json: the name of the layer or"),
+    (
+        "a feature that is a text",
+        structure(value="A", **{TEXT: "x"}),
+        "n.json: the name of the layer",
+    ),
     ("an end outside", structure(end=99), "n.json: structure 3: begin and end do not"),
     ("a begin that is a text", structure(begin=CANARY), "n.json: structure 3: an offset is not"),
     ("a begin that is a truth", structure(begin=True), "n.json: structure 3: an offset is not"),

@@ -1,6 +1,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,35 @@ def test_another_feature(put: Put) -> None:
     (document,) = scan(put("n.tsv", TSV), layer="Med.note", changes=changes)
     assert [s.type for s in document.spans or ()] == ["Med", "Med", "x"]
     assert changes["spans without note read as Med"] == 2
+    assert [dict(s.attributes)["value"] for s in document.spans or ()] == ["NAME", "DRUG", "DOSE"]
+
+
+def test_other_features_are_attributes(put: Put) -> None:
+    header = "#T_SP=c.Med|dose|negated|value"
+    rows = ["1-1\t0-3\tArm\t*[1]|5  mg[2]\tfalse[1]|*[2]\tA[1]|A[2]\t"]
+    rows += ["1-2\t4-9\tlinks\t*[1]\tfalse[1]\tA[1]\t"]
+    changes: Counter[str] = Counter()
+    path = put("n.tsv", tsv(header, *rows))
+    (document,) = scan(path, changes=changes)
+    assert document.spans == (
+        Span(0, 3, "A", attributes=(("dose", "5 mg"),)),
+        Span(0, 9, "A", attributes=(("negated", "false"),)),
+    )
+    assert "attributes left out" not in changes
+    (document,) = scan(path, attributes=["dose"], changes=changes)
+    assert document.spans == (Span(0, 3, "A", attributes=(("dose", "5 mg"),)), Span(0, 9, "A"))
+    assert changes["attributes left out"] == 1
+
+
+def test_mentions_that_only_attributes_told_apart_are_joined(put: Put) -> None:
+    row = "1-1\t0-3\tArm\t5 mg[1]|9 mg[2]\tA[1]|A[2]\t"
+    path = put("n.tsv", tsv("#T_SP=c.Med|dose|value", row, text="Arm"))
+    assert [len(d.spans or ()) for d in scan(path)] == [2]
+    changes: Counter[str] = Counter()
+    (document,) = scan(path, attributes=(), changes=changes)
+    assert document.spans == (Span(0, 3, "A"),)
+    assert changes["attributes left out"] == 2
+    assert changes["spans with the same place and type joined"] == 1
 
 
 @pytest.mark.parametrize("layer", ["Med", "webanno.custom.Med", "Med.value"])
@@ -122,13 +152,16 @@ def test_links_of_chains(put: Put) -> None:
     rows = ["1-1\t0-3\tArm\tis->1-1\tX[1]\t", "1-2\t4-9\tlinks\tis->1-1|*->2-1\tX[1]|*[2]\t"]
     (document,) = scan(put("n.tsv", tsv(header, *rows)))
     assert found(document) == [("Arm links", "X"), ("links", "Link")]
+    assert [s.attributes for s in document.spans or ()] == [(("referenceRelation", "is"),), ()]
 
 
 def test_slots_share_neither_columns_nor_numbers(put: Put) -> None:
     header = "#T_SP=c.H|ROLE_c.H:links_c.L|c.S|value\n#T_SP=c.S|"
     rows = ["1-1\t0-3\tArm\tr;s\t1-2[7];1-1\tX\t_\t", "1-2\t4-9\tlinks\t_\t_\t_\t*\t"]
     path = put("n.tsv", tsv(header, *rows))
-    assert [found(d) for d in scan(path, layer="H")] == [[("Arm", "X")]]
+    changes: Counter[str] = Counter()
+    assert [found(d) for d in scan(path, layer="H", changes=changes)] == [[("Arm", "X")]]
+    assert changes["references to other annotations left out"] == 1
     assert [found(d) for d in scan(path, layer="S")] == [[("links", "S")]]
 
 
@@ -144,29 +177,58 @@ def test_is_known_by_its_first_line(put: Put, tmp_path: Path) -> None:
 
 
 VALUES = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=12)
+# Readers strip values and put single spaces into those of attributes.
+WORDS = VALUES.map(lambda v: " ".join(v.split())).filter(bool)
+
+
+@st.composite
+def mentions(draw: st.DrawFn, tokens: list[str]) -> set[tuple[int, int, str, str | None]]:
+    """First and last token, type, dose."""
+    place = st.integers(0, len(tokens) - 1)
+    mention = st.tuples(place, place, WORDS, st.none() | WORDS).filter(lambda m: m[0] <= m[1])
+    return draw(st.sets(mention, min_size=1, max_size=4))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
-    tokens=st.lists(VALUES.filter(lambda t: not set(t) & {" "}), min_size=1, max_size=5),
-    value=VALUES.map(str.strip).filter(lambda v: v and v.isprintable()),
+    tokens=st.lists(VALUES.filter(lambda t: not set(t) & {" "}), min_size=1, max_size=5).filter(
+        lambda t: "".join(t).strip() != ""
+    ),
+    data=st.data(),
 )
-def test_round_trip(put: Put, tokens: list[str], value: str) -> None:
+def test_round_trip(put: Put, tokens: list[str], data: st.DataObject) -> None:
     def escaped(text: str, more: str) -> str:
         return re.sub(rf"([\\{more}])", r"\\\1", text)
 
-    rows, position = list[str](), 0
-    for number, token in enumerate(tokens, 1):
+    def cell(values: list[tuple[int, str | None]]) -> str:
+        parts = ("*" if v is None else escaped(v, r"\[\]|_*;>") for _, v in values)
+        numbered = (f"{p}[{n}]" for p, (n, _) in zip(parts, values, strict=True))
+        return "|".join(numbered) or "_"
+
+    gold = list(enumerate(data.draw(mentions(tokens)), 1))
+    rows, starts, position = list[str](), list[int](), 0
+    for number, token in enumerate(tokens):
+        here = [(n, *m) for n, m in gold if m[0] <= number <= m[1]]
+        cells = [cell([(n, dose) for n, _, _, _, dose in here])]
+        cells += [cell([(n, type_) for n, _, _, type_, _ in here])]
         end = position + len(token.encode("utf-16-le")) // 2
-        cell = escaped(value, r"\[\]|_*;>") + "[1]"
-        rows.append(f"1-{number}\t{position}-{end}\t{escaped(token, '')}\t{cell}\t")
+        name = f"1-{number + 1}\t{position}-{end}\t{escaped(token, '')}"
+        rows.append("\t".join([name, *cells, ""]))
+        starts.append(len(" ".join(tokens[:number])) + (number > 0))
         position = end + 1
     text = " ".join(tokens)
-    if not text.strip():
-        return
-    path = put("n.tsv", tsv("#T_SP=c.A|value", *rows, text=escaped(text, "")))
+    spans = {
+        Span(
+            starts[first],
+            starts[last] + len(tokens[last]),
+            type_,
+            attributes=() if dose is None else (("dose", dose),),
+        )
+        for _, (first, last, type_, dose) in gold
+    }
+    path = put("n.tsv", tsv("#T_SP=c.A|dose|value", *rows, text=escaped(text, "")))
     (document,) = scan(path)
-    assert (document.text, document.spans) == (text, (Span(0, len(text), value),))
+    assert (document.text, document.spans) == (text, tuple(sorted(spans)))
 
 
 # What differs between a case's TSV and XMI, and why.
@@ -205,7 +267,7 @@ def test_conformance_with_xmi(shared: Path) -> None:
             compared += 1
             ours = reading(case / "reference.tsv", layer)
             theirs = reading(case / "reference.xmi", layer)
-            if ours is None or theirs is None or places(ours, layer) != places(theirs, layer):
+            if ours is None or theirs is None or places(ours) != places(theirs):
                 differing.add(case.name)
             if ours is not None and theirs is not None and ours.text != theirs.text:
                 other_space.add(case.name)
@@ -237,10 +299,9 @@ def reading(path: Path, layer: str | None) -> Document | None:
     return document
 
 
-def places(document: Document, layer: str | None) -> list[tuple[int, int, str]]:
-    del layer
+def places(document: Document) -> list[Span]:
     untyped = {"NamedEntity": "Span"}
-    return [(s.start, s.end, untyped.get(s.type, s.type)) for s in document.spans or ()]
+    return [replace(s, type=untyped.get(s.type, s.type)) for s in document.spans or ()]
 
 
 @pytest.mark.shared_data
