@@ -119,7 +119,7 @@ class _Sizes:
 
     def __init__(self, plan: Plan, name: str, recipe: Recipe) -> None:
         work, folder = plan.workload, plan.folders[name]
-        task = make_task(work.kind, work.labels, work.metric)
+        task = make_task(work.kind, work.labels, work.metric, work.attributes)
         prompts = Prompts.of(task, names={}, instruction=None, as_json=False)
         documents = dict(work.documents)
         documents |= {d.id: d for f in work.folds for d in (*f.dev, *f.test)}

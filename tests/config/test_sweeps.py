@@ -1,11 +1,14 @@
 """The sweep files that are shipped: every one loads; those of corpora under agreements plan."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from medsweep.config import load_sweep
 from medsweep.config.models import Sweep
+from medsweep.corpus.samples import write_sample
 from medsweep.sweep.plan import make_plan
 
 SWEEPS = Path(__file__).parents[2] / "sweeps"
@@ -51,6 +54,19 @@ def test_cardiode_plans_and_tells_what_reading_left_out(tmp_path: Path, tiny_ber
     assert plan.workload.labels == KINDS
     assert plan.workload.sizes == (5, 14)
     assert "train: 20 documents read from layer webanno.custom.Medication.kind" in plan.notes
+
+
+def test_attributes_of_the_sample_plan(tmp_path: Path, tiny_bert: Path) -> None:
+    write_sample("cardiology", tmp_path / "sample", train=40, test=6)
+    writer = tmp_path / "writer"
+    shutil.copytree(tiny_bert, writer)
+    config = json.loads((writer / "config.json").read_text())
+    (writer / "config.json").write_text(json.dumps({**config, "architectures": ["XForCausalLM"]}))
+    paths = [f"data.{part}.path={tmp_path}/sample/{part}.jsonl" for part in ("train", "test")]
+    plan = make_plan(planned("cardiology-attributes.yaml", writer, *paths, "train_sizes=[5, all]"))
+    assert plan.workload.labels == KINDS
+    assert plan.workload.attributes == ("duration", "form", "frequency", "strength")
+    assert not any("left out" in note for note in plan.notes)
 
 
 def test_smoking_plans_from_the_challenges_xml(tmp_path: Path, tiny_bert: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from medsweep.config import load_sweep
 from medsweep.corpus.samples import SAMPLES, write_sample
-from medsweep.corpus.samples.cardiology import TYPES
+from medsweep.corpus.samples.cardiology import MEDICINES, TYPES
 from medsweep.corpus.samples.smoking import SHARES
 from medsweep.errors import InputError
 
@@ -120,6 +120,24 @@ def test_cardiology_surfaces_have_the_type_that_the_guideline_says(tmp_path: Pat
     text = "\n".join(d["text"] for d in documents)
     assert "mg/dl" in text
     assert "vor allem abends" in text
+
+
+def test_cardiology_details_are_attributes_of_the_medicine_before_them(tmp_path: Path) -> None:
+    fields: Counter[str] = Counter()
+    for document in letters(write_sample("cardiology", tmp_path)[0]):
+        medicine: dict[str, str] = {}
+        for span in document["entities"]:
+            if span["type"] in MEDICINES:
+                assert not medicine, "every detail was found"
+                medicine = dict(span.get("attributes", {}))
+                fields.update(medicine.keys())
+            else:
+                assert "attributes" not in span
+                surface = document["text"][span["start"] : span["end"]]
+                assert medicine.pop(span["type"].lower()) == surface
+        assert not medicine
+    assert set(fields) == {"strength", "frequency", "form", "duration"}
+    assert min(fields.values()) > 100
 
 
 def test_cardiology_letters_are_distinct_and_patients_stay_in_one_split(tmp_path: Path) -> None:

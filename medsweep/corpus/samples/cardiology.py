@@ -10,18 +10,23 @@ What is annotated, so that a reader can check it:
   pressures and body weights are none.
 * ``Frequency``, ``Duration`` and ``Form`` belong to a medicine; ``abends Luftnot`` and
   ``seit 3 Wochen`` of a complaint are none.
+* Strength, frequency, duration and form are attributes, too, of the medicine named last before
+  them.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from medsweep.corpus._base import Span
+from medsweep.corpus.readers._fields import dump_entities
 from medsweep.corpus.samples._grammar import Slots, fill, pick
 
+MEDICINES = ("ActiveIng", "Drug")
 TYPES = ("ActiveIng", "Drug", "Duration", "Form", "Frequency", "Strength")
 # How often a letter is another one of the patient before.
 SAME_PATIENT = 0.2
@@ -212,10 +217,10 @@ _SPAN = re.compile(r"\[(\w+):([^\]]+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter, its medication mentions as ``(start, end, type)``, and its patient."""
+    """A letter, its medication mentions, and its patient."""
 
     text: str
-    entities: tuple[tuple[int, int, str], ...]
+    entities: tuple[Span, ...]
     group: str
 
 
@@ -244,10 +249,7 @@ def to_jsonl(documents: list[Letter], prefix: str) -> str:
             {
                 "id": f"{prefix}-{number:03d}",
                 "text": letter.text,
-                "entities": [
-                    {"start": start, "end": end, "type": kind}
-                    for start, end, kind in letter.entities
-                ],
+                "entities": dump_entities(letter.entities),
                 "group": letter.group,
             },
             ensure_ascii=False,
@@ -310,12 +312,21 @@ def _medicine(index: int, rng: np.random.Generator) -> Slots:
     }  # fmt: skip
 
 
-def _unmark(marked: str) -> tuple[str, tuple[tuple[int, int, str], ...]]:
-    """The text without marks, and where they were."""
-    text, entities, end = "", [], 0
+def _unmark(marked: str) -> tuple[str, tuple[Span, ...]]:
+    """The text without marks, and what they say."""
+    text, spans, end = "", list[Span](), 0
+    fields: dict[int, dict[str, str]] = {}
     for match in _SPAN.finditer(marked):
         text += marked[end : match.start()]
-        entities.append((len(text), len(text) + len(match[2]), match[1]))
+        if match[1] in MEDICINES:
+            fields[len(spans)] = {}
+        else:
+            fields[max(fields)][match[1].lower()] = match[2]
+        spans.append(Span(len(text), len(text) + len(match[2]), match[1]))
         text += match[2]
         end = match.end()
-    return text + marked[end:], tuple(entities)
+    told = [
+        replace(span, attributes=tuple(sorted(fields.get(place, {}).items())))
+        for place, span in enumerate(spans)
+    ]
+    return text + marked[end:], tuple(told)
