@@ -61,14 +61,16 @@ def read_windows(
     layer: int = 0,
     cache: PrefixCache | None = None,
     exact: bool = False,
+    tokens: int | None = None,
 ) -> list[Reading]:
     """What ``read`` makes of the model and each batch of windows, in the windows' order.
 
+    ``tokens``, padding included, are read at once; None leaves that to the device.
     ``exact`` computes as plain PEFT does: the whole model, in the base's own precision. What
     is handed over is judged so; dev scores, which only choose, take the faster way.
     """
     found: dict[int, Reading] = {}
-    for batch in by_length(windows, token_budget(base.device)):
+    for batch in by_length(windows, tokens or token_budget(base.device)):
         rows = [windows[i] for i in batch]
         with (
             from_layer(model, base, rows, layer, None if exact else cache),

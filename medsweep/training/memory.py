@@ -177,6 +177,10 @@ class Budget:
         yield
         self._models[entry].add(rows, longest, self._meter.taken())
 
+    def answers(self, error: Exception) -> bool:
+        """Whether memory ran out and smaller passes can be tried; they are smaller from now on."""
+        return ran_out(error) and self.halve()
+
     def halve(self) -> bool:
         """After memory ran out; False where passes are as small as is useful."""
         if self._tokens <= SMALLEST:

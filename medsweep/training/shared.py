@@ -22,7 +22,7 @@ from medsweep.training.encode import Window
 from medsweep.training.forward import token_budget
 from medsweep.training.lora_layers import Adapter, adapter_of
 from medsweep.training.meeting import Meeting
-from medsweep.training.memory import Budget, meter_of, ran_out
+from medsweep.training.memory import Budget, meter_of
 from medsweep.training.methods import Found, make_method
 from medsweep.training.packed import PackedModel, Row, passes, segments
 from medsweep.training.precision import at_least_float
@@ -166,7 +166,7 @@ class SharedEngine:
         except Exception as error:  # whatever one slot's rows raise must not end the others
             for trial in trials.values():
                 trial.slot.optimizer.zero_grad(set_to_none=True)
-            if self._smaller(error):
+            if self._budget.answers(error):
                 return self._train(trials)
             return _apart(self._train, trials, error)
         failed: dict[str, Exception] = {}
@@ -235,7 +235,7 @@ class SharedEngine:
             try:
                 return self._model.read(rows, self._budget, self._method.read, exact=exact)
             except Exception as error:
-                if not self._smaller(error):
+                if not self._budget.answers(error):
                     raise
 
     def _close(self, trial: _Trial, found: Found) -> Evaluation:
@@ -243,10 +243,6 @@ class SharedEngine:
             trial.slot.progress.train_loss = math.fsum(trial.losses) / len(trial.losses)
             trial.losses.clear()
         return close_evaluation(trial.slot, self._task, found)
-
-    def _smaller(self, error: Exception) -> bool:
-        """Whether memory ran out and smaller passes can still be tried."""
-        return ran_out(error) and self._budget.halve()
 
 
 def _apart(

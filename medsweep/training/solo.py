@@ -20,6 +20,7 @@ from medsweep.training.batches import by_length
 from medsweep.training.checkpointing import checkpointed
 from medsweep.training.encode import Window
 from medsweep.training.forward import from_layer, read_windows, token_budget
+from medsweep.training.memory import Budget
 from medsweep.training.methods import Found, make_method
 from medsweep.training.precision import at_least_float, autocast
 from medsweep.training.prefix import PrefixCache
@@ -54,6 +55,7 @@ class SoloEngine:
         self._base, self._task = base, task
         self._method = make_method(base, task)
         self._cache: PrefixCache | None = PrefixCache(base, scratch)
+        self._budget = Budget(token_budget(base.device))
         self._trials: dict[str, Trial] = {}
         self.predicting: dict[str, float] = {}
 
@@ -102,16 +104,23 @@ class SoloEngine:
         *,
         exact: bool,
     ) -> Found:
-        readings: list[Any] = read_windows(
-            trial.model,
-            self._base,
-            windows,
-            self._method.read,
-            layer=trial.slot.layer,
-            cache=self._cache,
-            exact=exact,
-        )
-        return self._method.decode(documents, windows, readings)
+        while True:
+            try:
+                readings: list[Any] = read_windows(
+                    trial.model,
+                    self._base,
+                    windows,
+                    self._method.read,
+                    layer=trial.slot.layer,
+                    cache=self._cache,
+                    exact=exact,
+                    tokens=self._tokens(trial, windows),
+                )
+            except Exception as error:
+                if not self._budget.answers(error):
+                    raise
+            else:
+                return self._method.decode(documents, windows, readings)
 
     def _step(self, trial: Trial) -> float:
         """One optimiser step; gives its loss, the mean over the step's windows or tokens."""
@@ -119,8 +128,7 @@ class SoloEngine:
         windows = mine.next_batch()
         for dropout in trial.dropouts:
             dropout.train()
-        with seeded(self._base.device, mine.recipe.seed, mine.progress.step):
-            loss = self._backward(trial, windows)
+        loss = self._backward(trial, windows)
         for dropout in trial.dropouts:
             dropout.eval()
         if not math.isfinite(loss):
@@ -129,13 +137,28 @@ class SoloEngine:
         return loss
 
     def _backward(self, trial: Trial, windows: Sequence[Window]) -> float:
-        """Leave the gradients of a step's loss, and give it."""
+        """Leave the gradients of a step's loss, and give it; in more passes where memory ends."""
+        mine = trial.slot
+        while True:
+            try:
+                with seeded(self._base.device, mine.recipe.seed, mine.progress.step):
+                    return self._in_passes(trial, windows)
+            except Exception as error:
+                mine.optimizer.zero_grad(set_to_none=True)
+                if not self._budget.answers(error):
+                    raise
+
+    def _in_passes(self, trial: Trial, windows: Sequence[Window]) -> float:
         count, loss = self._method.count(windows), 0.0
-        for batch in by_length(windows, token_budget(self._base.device)):
+        for batch in by_length(windows, self._tokens(trial, windows)):
             part = self._loss(trial, [windows[i] for i in batch], count)
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.item()
         return loss
+
+    def _tokens(self, trial: Trial, windows: Sequence[Window]) -> int:
+        """How many, padding included, go through the model at once."""
+        return self._budget.tokens(trial.slot.layer, max((len(w.ids) for w in windows), default=0))
 
     def _loss(self, trial: Trial, rows: Sequence[Window], count: int) -> Tensor:
         """What some of a step's windows add to its loss; ``count`` is the whole step's."""

@@ -17,6 +17,7 @@ from medsweep.training._base import Recipe, TrialError
 from medsweep.training.adapter import fresh_adapter, share_tensors
 from medsweep.training.encode import Encoder
 from medsweep.training.forward import read_windows
+from medsweep.training.memory import Budget
 from medsweep.training.solo import SoloEngine
 from tests.training.conftest import (
     CLASSES,
@@ -26,6 +27,7 @@ from tests.training.conftest import (
     annotated,
     classified,
 )
+from tests.training.shapes import documents, make_base, the_task
 
 RECIPE = Recipe(
     rank=4,
@@ -100,6 +102,46 @@ def test_a_restored_trial_goes_on_with_the_same_losses(top: int | None, base_of:
     assert one.keys() == two.keys()
     assert all(torch.equal(one[n], two[n]) for n in one)
     assert resumed.predict("b", DEV) == whole.predict("a", DEV)
+
+
+def test_memory_running_out_is_answered_by_smaller_passes(tmp_path: Path) -> None:
+    base, task = make_base("bert", tmp_path, "classification"), the_task("classification")
+    train, dev = documents(20, 1), documents(20, 2)
+    recipe = replace(RECIPE, dropout=0.0, batch_size=16)
+    whole, engine = SoloEngine(base, task), SoloEngine(base, task)
+    for each in (whole, engine):
+        each.attach("a", recipe, train, dev)
+    engine._budget = Budget(512)
+    failed: list[bool] = []
+
+    def full(_module: object, _args: tuple[object, ...], kwargs: dict[str, torch.Tensor]) -> None:
+        if kwargs["input_ids"].numel() > 128:
+            failed.append(torch.is_grad_enabled())
+            raise torch.OutOfMemoryError
+
+    with engine._trials["a"].model.register_forward_pre_hook(full, with_kwargs=True):
+        found = run(engine, "a", 2)
+        engine._budget = Budget(512)
+        predicted = engine.predict("a", dev)
+    assert set(failed) == {True, False}
+    for (loss, metrics), (expected, others) in zip(found, run(whole, "a", 2), strict=True):
+        assert (loss, metrics) == (pytest.approx(expected, abs=1e-8), others)
+    mine, theirs = load(engine.state("a")), load(whole.state("a"))
+    assert all(torch.allclose(mine[n], theirs[n], rtol=0, atol=1e-8) for n in theirs)
+    assert [p.label for p in predicted] == [p.label for p in whole.predict("a", dev)]
+
+
+def test_memory_that_ends_in_the_smallest_passes_too_ends_the_trial(base_of: BaseOf) -> None:
+    engine = opened(base_of("bert", CLASSES))
+
+    def full(_module: object, _args: object) -> None:
+        raise torch.OutOfMemoryError
+
+    with (
+        engine._trials["a"].model.register_forward_pre_hook(full),
+        pytest.raises(torch.OutOfMemoryError),
+    ):
+        engine.advance("a")
 
 
 def test_the_state_is_safetensors(base_of: BaseOf) -> None:
