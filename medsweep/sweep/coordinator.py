@@ -114,12 +114,15 @@ class Coordinator:
         """Of a trial, roughly and up to a factor: embeddings, which cost nothing, count too."""
         return cell.size * self.plan.folders[cell.model].parameters
 
+    def _name(self, cell: Cell) -> str:
+        return cell.name_among(len(self.plan.workload.folds))
+
     def _propose(self, cell: Cell) -> Item:
         number = self._proposed[cell]
         self._proposed[cell] += 1
         params, recipe = self._studies[cell].propose(number)
         return Item(
-            f"{cell.name}-t{number:02d}",
+            f"{self._name(cell)}-t{number:02d}",
             "search",
             cell,
             number=number,
@@ -142,7 +145,7 @@ class Coordinator:
             seed = derive_seed(self.plan.sweep.seed, "confirm", cell.name, draw)
             items.append(
                 Item(
-                    f"{cell.name}-d{draw}",
+                    f"{self._name(cell)}-d{draw}",
                     "confirm",
                     cell,
                     draw=draw,

@@ -25,8 +25,12 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Safe in file names, and unique in a sweep."""
-        fold = f"-f{self.fold}" if self.fold else ""
+        """What random numbers are drawn by: the first fold draws what a hold-out would."""
+        return self.name_among(self.fold + 1)
+
+    def name_among(self, folds: int) -> str:
+        """Safe in file names, and unique in a sweep of so many folds."""
+        fold = f"-f{self.fold}" if folds > 1 else ""
         return f"{self.model}-n{self.size}{fold}"
 
 
@@ -36,7 +40,7 @@ class Item:
 
     Attributes:
         name: unique in the sweep: ``minilm-n50-t03`` (search), ``minilm-n50-d1`` (confirm),
-            ``arm-tfidf``.
+            ``arm-tfidf``; under cross-validation ``minilm-n50-f0-t03``.
         phase: search, confirm, or another arm than a tuned candidate.
         cell: model, training size, fold; an arm item spans all cells (size and fold 0).
         draw: which draw of the ladder is trained on.

@@ -66,11 +66,12 @@ def cells_table(cells: tuple[Cell, ...], records: Records) -> Table:
     table.add_column("cell")
     for column in ("trials", "stopped", "failed", "best dev", "draws confirmed"):
         table.add_column(column, justify="right")
+    folds = len({cell.fold for cell in cells})
     for cell in cells:
         search, confirm = records.of(cell, "search"), records.of(cell, "confirm")
         scores = [r.best for r in search if r.best is not None]
         table.add_row(
-            cell.name,
+            cell.name_among(folds),
             str(len(search)),
             str(sum(r.status == "stopped" for r in search)),
             str(sum(r.status == "failed" for r in search)),

@@ -133,8 +133,7 @@ def complete_cells(plan: Plan, records: Records) -> tuple[set[tuple[str, int]], 
 def adapter_name(cell: Cell, draw: int, folds: int) -> str:
     """Folder of a confirmed adapter: ``<model>-n<size>-d<draw>``, with its fold where there are
     several: ``<model>-n<size>-f<fold>-d<draw>``."""
-    fold = f"-f{cell.fold}" if folds > 1 else ""
-    return f"{cell.model}-n{cell.size}{fold}-d{draw}"
+    return f"{cell.name_among(folds)}-d{draw}"
 
 
 def collect_adapters(records: Records, root: Path, target: Path, folds: int) -> None:

@@ -309,6 +309,9 @@ def test_cross_validation_goes_to_a_verdict_an_adapter_and_through_an_interrupti
     assert verdict["power"]["groups"] == 24
     trials = pd.read_parquet(out / "trials.parquet")
     assert trials.groupby(["fold", "phase"]).size().tolist() == [2, 2, 2, 2]
+    steps = ("t00", "t01", "d0", "d1")
+    named = {f"tiny-bert-n9-f{fold}-{step}" for fold in (0, 1) for step in steps}
+    assert set(trials["trial_id"]) == named
 
     names = {f"tiny-bert-n9-f{fold}-d{draw}" for fold in (0, 1) for draw in (0, 1)}
     assert {a.name for a in (out / "adapters").iterdir()} == names
