@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from medsweep.models.shape import shape_of
 from medsweep.sweep.halving import Halving
 from medsweep.sweep.items import Cell, Item, Status, derive_seed
 from medsweep.sweep.journal import Journal
@@ -63,6 +64,8 @@ class Coordinator:
         # each proposal then knows all that came before, and a search is the same in every run.
         self._abreast = max(1, -(-concurrency // max(1, len(plan.cells))))
         self._proposed: dict[Cell, int] = dict.fromkeys(plan.cells, 0)
+        # Without embeddings, which cost nothing and are most of a small multilingual model.
+        self._weights = {name: shape_of(folder).weights for name, folder in plan.folders.items()}
         self._live: set[str] = set()
         self._ready: deque[Item] = deque()
         self._arms = deque(self._arm_items())
@@ -111,8 +114,8 @@ class Coordinator:
         return [c for c in self.plan.cells if self._proposed[c] < self.plan.budgets[c]]
 
     def _cost(self, cell: Cell) -> int:
-        """Of a trial, roughly and up to a factor: embeddings, which cost nothing, count too."""
-        return cell.size * self.plan.folders[cell.model].parameters
+        """Of a trial, roughly and up to a factor."""
+        return cell.size * self._weights[cell.model]
 
     def _name(self, cell: Cell) -> str:
         return cell.name_among(len(self.plan.workload.folds))
