@@ -82,9 +82,15 @@ def remove_adapter(model: Any) -> None:
 
 
 def share_tensors(model: nn.Module) -> nn.Module:
-    """A copy of a model's modules that holds the very same parameters and buffers."""
-    tensors = [*model.parameters(), *model.buffers()]
-    return copy.deepcopy(model, memo={id(t): t for t in tensors})
+    """A copy of a model's modules that holds the very same parameters and buffers.
+
+    bitsandbytes keeps scales, and after a layer's first pass its int8 weights, in objects beside
+    them. They move there from the parameter: who had an object of its own would not find them.
+    """
+    shared: list[Any] = [*model.parameters(), *model.buffers()]
+    beside = [v for m in model.modules() for v in vars(m).values()]
+    shared += [v for v in beside if type(v).__module__.partition(".")[0] == "bitsandbytes"]
+    return copy.deepcopy(model, memo={id(v): v for v in shared})
 
 
 def _redraw_output(model: Any, labels: int) -> None:

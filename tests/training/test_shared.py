@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from medsweep.training.forward import batch_loss, class_weights, targets_in
 from medsweep.training.memory import Budget
 from medsweep.training.optim import make_optimizer, set_rate, share_of_rate, total_steps
 from medsweep.training.packed import Row, packs
+from medsweep.training.precision import autocast
 from medsweep.training.prefix import PrefixCache, entering_at, pad, stack_hidden
 from medsweep.training.shared import SharedEngine
 from medsweep.training.solo import SoloEngine
@@ -124,13 +126,15 @@ def plain_peft(
         batch = step_batch(windows, recipe.batch_size, recipe.seed, step)
         if permuted is not None:
             batch = [batch[i] for i in epoch_order(len(batch), permuted, step)]
-        if layer:
-            # As stored: the cache keeps fp32, which is not what is tested here.
-            hidden = stack_hidden(cache.hidden(batch, layer), base.device).to(base.model.dtype)
-            with entering_at(model, base.targets.stack, layer, hidden):
+        # Quantised layers compute in fp32 or less whatever the base's precision, which this halves.
+        with autocast(base.device):
+            if layer:
+                # As stored: the cache keeps fp32, which is not what is tested here.
+                hidden = stack_hidden(cache.hidden(batch, layer), base.device).to(base.model.dtype)
+                with entering_at(model, base.targets.stack, layer, hidden):
+                    logits = model(**pad(batch, base)).logits
+            else:
                 logits = model(**pad(batch, base)).logits
-        else:
-            logits = model(**pad(batch, base)).logits
         loss = batch_loss(logits, batch, weights, targets_in(batch))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(tensors.values(), recipe.max_grad_norm)
@@ -176,13 +180,44 @@ class Int8Linear(nn.Linear):
         return nn.functional.linear(x, self.weight.to(x.dtype) * self.scale, self.bias)
 
 
+def eight_bits(plain: nn.Linear) -> nn.Linear:
+    """The layer of bitsandbytes, whose inputs are int8 too."""
+    bnb = pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed").nn
+    size = (plain.in_features, plain.out_features, plain.bias is not None)
+    made: nn.Linear = bnb.Linear8bitLt(*size, has_fp16_weights=False)
+    made.weight = bnb.Int8Params(plain.weight.detach().float(), requires_grad=False).to("cpu")
+    made.bias = plain.bias
+    return made
+
+
+def four_bits(plain: nn.Linear) -> nn.Linear:
+    """That with NF4 weights, as on a GPU: on some CPUs it has a way of its own, to infer only."""
+    bnb = pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed").nn
+    size = (plain.in_features, plain.out_features, plain.bias is not None)
+    made: Any = bnb.Linear4bit(*size, compute_dtype=torch.float32, quant_type="nf4")
+    weight = plain.weight.detach().float()
+    made.weight = bnb.Params4bit(weight, requires_grad=False, quant_type="nf4").to("cpu")
+    made.bias = plain.bias
+    made.support_avx512bf16_for_cpu = False
+    return cast(nn.Linear, made)
+
+
+# Where they compute in less than the base's precision, rounding moves what is learnt.
+QUANTISED = {"int8": (Int8Linear, 1e-8), "bnb-8": (eight_bits, 1e-6), "bnb-4": (four_bits, 1e-4)}
+
+
 @pytest.mark.parametrize("name", ["bert", "llama"])
-def test_quantised_layers_are_adapted_as_peft_adapts_them(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", QUANTISED)
+def test_quantised_layers_are_adapted_as_peft_adapts_them(
+    kind: str, name: str, tmp_path: Path
+) -> None:
+    quantised, within = QUANTISED[kind]
     base = make_base(name, tmp_path, "classification")
     stack = base.model.get_submodule(base.targets.stack)
     linears = {n: m for n, m in stack.named_modules() if isinstance(m, nn.Linear)}
     for place, plain in linears.items():
-        stack.set_submodule(place, Int8Linear(plain))
+        stack.set_submodule(place, quantised(plain).eval())
+    base.model.is_loaded_in_8bit, base.model.is_loaded_in_4bit = kind == "bnb-8", kind == "bnb-4"
     assert packs(base)
     engine = SharedEngine(base, the_task("classification"))
     recipes = {s: short(r) for s, r in MIXED.items()}
@@ -190,7 +225,25 @@ def test_quantised_layers_are_adapted_as_peft_adapts_them(name: str, tmp_path: P
     run_together(engine, list(recipes))
     for slot, recipe in recipes.items():
         _, weights = plain_peft(base, "classification", recipe, train_of(slot))
-        assert_close(weights_of(engine, slot), weights, 1e-8)
+        assert_close(weights_of(engine, slot), weights, within)
+
+
+def test_copies_share_what_bitsandbytes_keeps_beside_a_weight(tmp_path: Path) -> None:
+    """Its 8-bit layers move their weights there in their first pass, whoever's that is."""
+    base = make_base("bert", tmp_path, "classification")
+    stack = base.model.get_submodule(base.targets.stack)
+    for place, plain in [(n, m) for n, m in stack.named_modules() if isinstance(m, nn.Linear)]:
+        stack.set_submodule(place, eight_bits(plain).eval())
+    task = the_task("classification")
+    windows = Encoder(base.tokenizer, task, head_labels(task), base.longest).encode(DEV, 32)
+    before = share_tensors(base.model)
+    with torch.no_grad():
+        wanted = base.model(**pad(windows, base)).logits
+        for copied in (before, share_tensors(base.model)):
+            assert torch.equal(copied(**pad(windows, base)).logits, wanted)
+            place = f"{base.targets.stack}.0.{base.targets.linears[0]}"
+            pair: list[Any] = [m.get_submodule(place) for m in (copied, base.model)]
+            assert pair[0].state.CB.data_ptr() == pair[1].weight.data_ptr()
 
 
 def alone(base: Base, slot: str, recipe: Recipe, kind: str = "classification") -> SharedEngine:
