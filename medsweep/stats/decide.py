@@ -210,8 +210,8 @@ class Evidence:
         units = self.counts.documents
         return float(replicates.var() * units / max(1, units - 1))
 
-    def documents_df(self, entry: Entry) -> float:
-        """Degrees of freedom of the variance over documents of the entry's score."""
+    def score_df(self, entry: Entry) -> float:
+        """Degrees of freedom of the variance over documents of a score: few if few decide it."""
         if self.without is None:
             return self.counts.documents - 1.0
         return variance.jackknife_df(self.without[:, list(entry.rows)].mean(axis=1))
@@ -267,7 +267,8 @@ class Judge:
     alpha: float
 
     @property
-    def _documents_df(self) -> float:
+    def _difference_df(self) -> float:
+        """Degrees of freedom of the variance over documents of a difference."""
         return max(1.0, self.evidence.counts.documents - 1.0)
 
     def labels_claim(self, entry: Entry) -> Bound | None:
@@ -312,7 +313,7 @@ class Judge:
                 dfs.append(df)
                 within += ev.documents_within(side)
         parts = [max(common - within, 0.0), *parts]
-        dfs = [self._documents_df, *dfs]
+        dfs = [self._difference_df, *dfs]
         floor = variance.least_variance(self.margin, ev.counts.units)
         error = np.array(parts), np.array(dfs)
         width = float(variance.half_width(*error, self.alpha, floor))
@@ -327,7 +328,7 @@ class Judge:
         replicates = ev.mean_replicates(entry)
         # F-scores of few documents are too low in the mean, and their replicates lower still.
         unbiased = min(max(2 * score - float(replicates.mean()), 0.0), 1.0)
-        parts, dfs = [ev.variance(replicates)], [ev.documents_df(entry)]
+        parts, dfs = [ev.variance(replicates)], [ev.score_df(entry)]
         if len(entry.draws) > 1:
             between, df = ev.between(entry)
             parts = [max(parts[0] - ev.documents_within(entry), 0.0), between]
