@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from medsweep.stats import bootstrap
-from medsweep.stats.decide import Evidence, Judge, _adjust
+from medsweep.stats.decide import _adjust
 from medsweep.stats.frame import Entry
+from medsweep.stats.judge import Evidence, Judge
 from medsweep.stats.metrics import Counts
 
 Array = NDArray[np.float64]
