@@ -9,12 +9,35 @@ import pytest
 from medsweep.config import load_sweep
 from medsweep.config.models import Sweep
 from medsweep.corpus.samples import write_sample
+from medsweep.corpus.samples.cardiology import TYPES
 from medsweep.sweep.plan import make_plan
+from tests.corpus.readers.annotations import zipped
 
 SWEEPS = Path(__file__).parents[2] / "sweeps"
 FILES = sorted(SWEEPS.glob("*.yaml"))
-LAYER = "#T_SP=webanno.custom.Medication|kind"
-KINDS = ("ActiveIng", "Drug", "Duration", "Form", "Frequency", "Strength")
+KINDS = ("ACTIVEING", "DRUG", "DURATION", "FORM", "FREQUENCY", "STRENGTH")
+
+
+def declared(name: str, **features: str) -> str:
+    told = "".join(
+        f"<featureDescription><name>{feature}</name><rangeTypeName>uima.{range_}</rangeTypeName>"
+        "</featureDescription>"
+        for feature, range_ in features.items()
+    )
+    return (
+        f"<typeDescription><name>webanno.custom.{name}</name><supertypeName>uima.tcas.Annotation"
+        f"</supertypeName><features>{told}</features></typeDescription>"
+    )
+
+
+TEXT, TRUTH, REFERENCE = "cas.String", "cas.Boolean", "tcas.Annotation"
+MEDICATION = (
+    '<typeSystemDescription xmlns="http://uima.apache.org/resourceSpecifier"><types>'
+    + declared("Medication", ClassType=TEXT, InNarrative=TRUTH, Suggested=TRUTH)
+    + declared("Sectionsentence", Sectiontypes=TEXT)
+    + declared("MedRel", Dependent=REFERENCE, Governor=REFERENCE)
+    + "</types></typeSystemDescription>"
+)
 CLASSES = ("PAST SMOKER", "CURRENT SMOKER", "SMOKER", "NON-SMOKER", "UNKNOWN")
 
 
@@ -37,23 +60,34 @@ def planned(file: str, model: Path, *overrides: str) -> Sweep:
 
 
 def letter(path: Path, number: int) -> None:
-    rows, words, at = "", [f"wort{number}x{place}" for place in range(len(KINDS))], 0
-    for place, (word, kind) in enumerate(zip(words, KINDS, strict=True), 1):
-        rows += f"1-{place}\t{at}-{at + len(word)}\t{word}\t{kind}\t\n"
+    """A zip as CARDIO:DE has one a letter, with invented text."""
+    words, spans, at = [f"wort{number}x{place}" for place in range(len(KINDS))], "", 0
+    for place, (word, kind) in enumerate(zip(words, KINDS, strict=True), 10):
+        ends = f'sofa="1" begin="{at}" end="{at + len(word)}"'
+        spans += f'<c:Medication xmi:id="{place}" {ends} ClassType="{kind}" InNarrative="true"/>'
         at += len(word) + 1
-    path.write_text(f"#FORMAT=WebAnno TSV 3.3\n{LAYER}\n\n\n#Text={' '.join(words)}\n{rows}")
+    spans += f'<c:Sectionsentence xmi:id="5" sofa="1" begin="0" end="{at}" Sectiontypes="Labor"/>'
+    spans += '<c:MedRel xmi:id="6" sofa="1" begin="0" end="1" Dependent="10" Governor="11"/>'
+    members = " ".join(["5", "6", *(str(place) for place in range(10, 10 + len(KINDS)))])
+    cas = (
+        '<?xml version="1.1" encoding="UTF-8"?><xmi:XMI xmlns:xmi="http://www.omg.org/XMI"'
+        ' xmlns:cas="http:///uima/cas.ecore" xmlns:c="http:///webanno/custom.ecore">'
+        f'{spans}<cas:Sofa xmi:id="1" sofaID="_InitialView" sofaString="{" ".join(words)}"/>'
+        f'<cas:View sofa="1" members="{members}"/></xmi:XMI>'
+    )
+    path.write_bytes(zipped({"cas.xmi": cas, "TypeSystem.xml": MEDICATION}))
 
 
 def test_cardiode_plans_and_tells_what_reading_left_out(tmp_path: Path, tiny_bert: Path) -> None:
-    for part, count in (("train", 20), ("test", 6)):
-        (tmp_path / part).mkdir()
-        for number in range(count):
-            letter(tmp_path / part / f"{part}{number}.tsv", number + 100 * (part == "test"))
-    paths = [f"data.{part}.path={tmp_path / part}" for part in ("train", "test")]
-    plan = make_plan(planned("cardiode.yaml", tiny_bert, *paths, "train_sizes=[5, all]"))
+    for number in range(26):
+        letter(tmp_path / f"{number}.zip", number)
+    small = [f"data.train.path={tmp_path}", "data.test=6", "train_sizes=[5, all]"]
+    plan = make_plan(planned("cardiode.yaml", tiny_bert, *small))
     assert plan.workload.labels == KINDS
     assert plan.workload.sizes == (5, 14)
-    assert "train: 20 documents read from layer webanno.custom.Medication.kind" in plan.notes
+    assert len(plan.gold) == 6
+    for told in ("156 attributes left out", "26 other layers left out", "26 relations left out"):
+        assert f"{tmp_path.name}: {told}" in plan.notes
 
 
 def test_attributes_of_the_sample_plan(tmp_path: Path, tiny_bert: Path) -> None:
@@ -64,7 +98,7 @@ def test_attributes_of_the_sample_plan(tmp_path: Path, tiny_bert: Path) -> None:
     (writer / "config.json").write_text(json.dumps({**config, "architectures": ["XForCausalLM"]}))
     paths = [f"data.{part}.path={tmp_path}/sample/{part}.jsonl" for part in ("train", "test")]
     plan = make_plan(planned("cardiology-attributes.yaml", writer, *paths, "train_sizes=[5, all]"))
-    assert plan.workload.labels == KINDS
+    assert plan.workload.labels == TYPES
     assert plan.workload.attributes == ("duration", "form", "frequency", "strength")
     assert not any("left out" in note for note in plan.notes)
 

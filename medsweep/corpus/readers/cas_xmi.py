@@ -51,10 +51,10 @@ def _of_zip(path: Path, reading: Reading) -> Iterator[Document]:
         if PurePosixPath(name).name in _TYPE_SYSTEMS:
             types = _type_system(raw, f"{path.name}/{name}")
     for name, raw in members(path, (".xmi",)):
-        where = f"{path.name}/{name}"
-        yield to_document(
-            _cas(raw, types, where, reading), PurePosixPath(name).stem, where, reading
-        )
+        where, stem = f"{path.name}/{name}", PurePosixPath(name).stem
+        # CARDIO:DE has a zip a letter, and a cas.xmi in each.
+        id_ = path.stem if stem == "cas" else stem
+        yield to_document(_cas(raw, types, where, reading), id_, where, reading)
 
 
 def _content(path: Path) -> bytes:

@@ -141,6 +141,8 @@ def test_zips(put: Put) -> None:
     assert documents[0].source == "n.zip/../../a.xmi"
     with pytest.raises(DataError, match="no feature x"):
         list(scan(path, layer="Med.x"))
+    path = put("7.zip", zipped({"TypeSystem.xml": TYPES, "cas.xmi": XMI}))
+    assert [d.id for d in scan(path)] == ["7"]
     path = put("m.zip", zipped({"x/a.json": JSON, "__MACOSX/x/._a.json": "x"}))
     assert [(d.id, d.spans) for d in scan(path)] == [("a", SPANS)]
 
