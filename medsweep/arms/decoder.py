@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -20,11 +21,12 @@ from transformers import (
 
 from medsweep.errors import ModelError
 from medsweep.models import ModelFolder
-from medsweep.models.attention import use_plain_attention
+from medsweep.models.attention import sight, use_plain_attention
 from medsweep.models.quiet import quiet_transformers
 from medsweep.training.precision import native_bf16
 
-_TOKENS_A_BATCH = 2048
+# In a batch that is scored, and in one that goes on by one token a row.
+_SCORED, _WRITTEN = 2048, 4096
 _CUT = " … "
 
 
@@ -185,49 +187,16 @@ class Decoder:
         if getattr(self._model, "_is_stateful", False):
             return self.scores_plainly(prompts, answers)
         result = np.zeros((len(prompts), len(answers)))
-        shared = _common(prompts)
         lengths = np.array([len(a) for a in answers])
-        head = DynamicCache()
-        if shared:
-            ids = torch.tensor([list(prompts[0][:shared])], device=self._device)
-            self._model(input_ids=ids, past_key_values=head, use_cache=True, logits_to_keep=1)
-        rests = [list(p[shared:]) for p in prompts]
-        for batch in _batches([len(r) for r in rests]):
-            cache = copy.deepcopy(head)
-            if shared:
-                cache.batch_repeat_interleave(len(batch))
-            result[batch] = self._batch([rests[i] for i in batch], answers, cache, shared) / lengths
+        for batch in _batches([len(p) for p in prompts], _SCORED):
+            result[batch] = self._batch([prompts[i] for i in batch], answers) / lengths
         return result
 
-    @torch.inference_mode()
-    def totals(
+    def _batch(
         self, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
     ) -> NDArray[np.float64]:
-        """Log-probability of each whole answer after each prompt, all in one pass a label."""
-        if getattr(self._model, "_is_stateful", False):
-            return self.scores_plainly(prompts, answers) * [len(a) for a in answers]
-        return self._batch(prompts, answers, DynamicCache(), 0)
-
-    def _batch(
-        self,
-        rests: Sequence[Sequence[int]],
-        answers: Sequence[Sequence[int]],
-        cache: Any,
-        shared: int,
-    ) -> NDArray[np.float64]:
-        # Padding stands on the left, between what is shared and the rest, so that the last
-        # column is the last token of every row.
-        ids, own = self._left(rests)
-        mask = torch.cat([own.new_ones(len(rests), shared), own], dim=1)
-        place = mask.cumsum(1) - 1
-        logits = self._model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=place[:, shared:].clamp(min=0),
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits[:, -1]
+        cache, ids, mask, place = self._begun(prompts, max(map(len, answers)))
+        logits = self._next(cache, ids, mask, place)
         first = logits.float().log_softmax(-1)
         columns = []
         for answer in answers:
@@ -235,8 +204,10 @@ class Decoder:
             if rest := list(answer[1:]):
                 steps = torch.arange(1, len(rest) + 1, device=self._device)
                 later = self._model(
-                    input_ids=torch.tensor(answer[:-1], device=self._device).expand(len(rests), -1),
-                    attention_mask=torch.cat([mask, mask.new_ones(len(rests), len(rest))], dim=1),
+                    input_ids=torch.tensor(answer[:-1], device=self._device).expand(
+                        len(prompts), -1
+                    ),
+                    attention_mask=torch.cat([mask, mask.new_ones(len(prompts), len(rest))], dim=1),
                     position_ids=place[:, -1:] + steps,
                     past_key_values=cache,
                     use_cache=True,
@@ -247,6 +218,43 @@ class Decoder:
                 total = total + chances[:, steps - 1, torch.tensor(rest)].sum(1)
             columns.append(total)
         return torch.stack(columns, dim=1).double().cpu().numpy()
+
+    def _begun(
+        self, prompts: Sequence[Sequence[int]], new: int
+    ) -> tuple[DynamicCache, Tensor, Tensor, Tensor]:
+        """What all prompts begin with, computed once; and each one's rest, to be computed.
+
+        Args:
+            prompts: a batch.
+            new: tokens that may come behind each.
+
+        Returns:
+            Keys and values, (prompts, longest rest) token ids and their positions, and the mask
+            over both parts. Padding stands on the left, between what is shared and the rest, so
+            that the last column is the last token of every row.
+        """
+        # A sliding window is measured in columns: those of padding within it would count.
+        slides = max(map(len, prompts)) + new > sight(self._model.config)
+        shared, cache = 0 if slides else _common(prompts), DynamicCache()
+        if shared:
+            ids = torch.tensor([list(prompts[0][:shared])], device=self._device)
+            self._model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            cache.batch_repeat_interleave(len(prompts))
+        ids, own = self._left([p[shared:] for p in prompts])
+        mask = torch.cat([own.new_ones(len(prompts), shared), own], dim=1)
+        return cache, ids, mask, (mask.cumsum(1) - 1)[:, shared:].clamp(min=0)
+
+    def _next(self, cache: DynamicCache, ids: Tensor, mask: Tensor, place: Tensor) -> Tensor:
+        """(rows, vocabulary): logits of what follows ``ids``; keys and values are kept."""
+        found: Tensor = self._model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=place,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        return found
 
     @torch.inference_mode()
     def scores_plainly(
@@ -266,7 +274,7 @@ class Decoder:
     def write(self, prompts: Sequence[Sequence[int]], most: int) -> list[str]:
         """Greedy answers of at most ``most`` tokens."""
         texts = [""] * len(prompts)
-        for batch in _batches([len(p) for p in prompts]):
+        for batch in _batches([len(p) for p in prompts], _WRITTEN):
             written = self.write_together([prompts[i] for i in batch], [most] * len(batch))
             for i, text in zip(batch, written, strict=True):
                 texts[i] = text
@@ -276,20 +284,58 @@ class Decoder:
     def write_together(
         self, prompts: Sequence[Sequence[int]], limits: Sequence[int], ending: int | None = None
     ) -> list[str]:
-        """Answers to one batch, each of at most its limit of tokens.
+        """Greedy answers to one batch, each of at most its limit of tokens.
 
         ``ending`` stops one, as the model's own end of text does.
         """
         config = self._model.generation_config
-        ends = config.eos_token_id if config else self._tokenizer.eos_token_id
-        ends = [ends] if isinstance(ends, int) else list(ends or [])
-        if ending is not None and ending not in ends:
-            ends.append(ending)
+        known = config.eos_token_id if config else self._tokenizer.eos_token_id
+        ends = {*([known] if isinstance(known, int) else known or []), ending} - {None}
+        # Workers of a sharded model must take as many steps as each other.
+        plainly = getattr(self._model, "_is_stateful", False) or getattr(
+            self._model, "_is_fsdp_managed_module", False
+        )
+        way = self.written_plainly if plainly else self._written
+        texts: list[str] = self._tokenizer.batch_decode(
+            way(prompts, limits, ends), skip_special_tokens=True
+        )
+        return texts
+
+    def _written(
+        self, prompts: Sequence[Sequence[int]], limits: Sequence[int], ends: Collection[int]
+    ) -> list[list[int]]:
+        """Tokens of each answer without its end; rows that have ended are computed no further."""
+        cache, ids, mask, place = self._begun(prompts, max(limits))
+        written: list[list[int]] = [[] for _ in prompts]
+        rows = list(range(len(prompts)))
+        while rows:
+            chosen = self._next(cache, ids, mask, place).argmax(-1)
+            for row, token in zip(rows, chosen.tolist(), strict=True):
+                written[row].append(token)
+            going = [
+                i
+                for i, row in enumerate(rows)
+                if written[row][-1] not in ends and len(written[row]) < limits[row]
+            ]
+            ids, place = chosen[:, None], place[:, -1:] + 1
+            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
+            if len(going) < len(rows):
+                rows = [rows[i] for i in going]
+                kept = torch.tensor(going, dtype=torch.long, device=self._device)
+                cache.batch_select_indices(kept)
+                ids, place, mask = ids[kept], place[kept], mask[kept]
+        return [row[:-1] if row[-1] in ends else row for row in written]
+
+    @torch.inference_mode()
+    def written_plainly(
+        self, prompts: Sequence[Sequence[int]], limits: Sequence[int], ends: Collection[int]
+    ) -> list[list[int]]:
+        """The same by transformers' own loop, in which all rows go on until the last has ended."""
         settings = GenerationConfig(
             do_sample=False,
             max_new_tokens=max(limits),
             pad_token_id=self._pad,
-            eos_token_id=ends or None,
+            eos_token_id=sorted(ends) or None,
             # Bases are loaded without a cache, because training has no use for one.
             use_cache=True,
         )
@@ -301,14 +347,13 @@ class Decoder:
                 generation_config=settings,
                 stopping_criteria=StoppingCriteriaList([_Limits(ids.shape[1], limits)]),
             )
-        written = found[:, ids.shape[1] :].tolist()
-        texts: list[str] = self._tokenizer.batch_decode(
-            [row[:most] for row, most in zip(written, limits, strict=True)],
-            skip_special_tokens=True,
-        )
-        return texts
+        new = found[:, ids.shape[1] :].tolist()
+        return [
+            list(takewhile(lambda token: token not in ends, row[:most]))
+            for row, most in zip(new, limits, strict=True)
+        ]
 
-    def _left(self, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _left(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         longest = max(map(len, rows))
         ids = torch.full((len(rows), longest), self._pad)
         mask = torch.zeros_like(ids)
@@ -343,11 +388,11 @@ def _common(prompts: Sequence[Sequence[int]]) -> int:
     return next((i for i in range(most) if first[i] != last[i]), most)
 
 
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Indices in batches of like length, within a budget of tokens with padding."""
+def _batches(lengths: Sequence[int], tokens: int) -> list[list[int]]:
+    """Indices in batches of like length, within a budget of ``tokens`` with padding."""
     batches: list[list[int]] = []
     for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if batches and (len(batches[-1]) + 1) * lengths[i] <= _TOKENS_A_BATCH:
+        if batches and (len(batches[-1]) + 1) * lengths[i] <= tokens:
             batches[-1].append(i)
         else:
             batches.append([i])

@@ -140,7 +140,7 @@ def _show_models(found: dict[str, Any], console: Console) -> None:
     for column in ("parameters", "stored", "memory a host", "time"):
         cost.add_column(column, justify="right")
     tokens = Table("tokens", box=None, pad_edge=False)
-    for column in ("trained on", "dev", "test", "other arms"):
+    for column in ("trained on", "dev", "test", "written", "other arms"):
         tokens.add_column(column, justify="right")
     for name, model in found["models"].items():
         cost.add_row(
@@ -150,7 +150,7 @@ def _show_models(found: dict[str, Any], console: Console) -> None:
             _size(model["memory_bytes"]),
             _duration(model["seconds"]),
         )
-        read = (model[f"{part}_tokens"] for part in ("trained", "dev", "test", "arm"))
+        read = (model[f"{part}_tokens"] for part in ("trained", "dev", "test", "written", "arm"))
         tokens.add_row(name, *map(_millions, read))
     console.print(cost)
     console.print(tokens)

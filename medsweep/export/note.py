@@ -100,6 +100,11 @@ def predict_plainly(
     method = make_method(loaded, note.task)
     windows = method.encode(documents, note.recipe.max_length, to_learn=False)
     readings: list[Any] = read_windows(
-        model.get_base_model(), loaded, windows, method.read, exact=True
+        model.get_base_model(),
+        loaded,
+        windows,
+        method.read,
+        exact=True,
+        by_token=method.by_token,
     )
     return method.decode(documents, windows, readings).predictions

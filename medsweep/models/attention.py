@@ -16,6 +16,13 @@ NAME = "medsweep"
 LONGEST = 2048  # tokens; the scores of one head take 8 MB here, of a layer about 100
 
 
+def sight(config: Any) -> int:
+    """Tokens that every layer sees, back from each token and with it."""
+    inner = config.get_text_config()
+    spans = [getattr(inner, name, None) for name in ("sliding_window", "attention_chunk_size")]
+    return min((span for span in spans if span), default=1 << 30)
+
+
 def use_plain_attention(model: Any) -> None:
     """Let ``model`` compute bf16 attention on a CPU by plain products, where it can be told to.
 

@@ -19,6 +19,8 @@ class Shape:
         sides: rows plus columns of their matrices: a LoRA of rank 1 has as many numbers.
         largest: (rows, columns) of the largest matrix.
         width: of a hidden state.
+        words: numbers of the largest matrix outside of the layers, embeddings and as a rule what
+            words are written with.
     """
 
     layers: int
@@ -26,6 +28,7 @@ class Shape:
     sides: int
     largest: tuple[int, int]
     width: int
+    words: int
 
 
 def shape_of(folder: ModelFolder) -> Shape:
@@ -39,4 +42,5 @@ def shape_of(folder: ModelFolder) -> Shape:
         sides=sum(map(sum, matrices)),
         largest=max(matrices, key=prod),
         width=min(max(matrices, key=prod)),
+        words=max((prod(s) for n, s in shapes.items() if n not in numbered), default=0),
     )

@@ -33,6 +33,8 @@ from medsweep.training.precision import native_bf16
 # the processes beside the hosts take the rest, and the more of it the faster the products are. On
 # CPUs as the quickstart had it (docs/log.md); on GPUs a guess.
 REACHED = {torch.bfloat16: 0.2, torch.float32: 0.7}
+# A token that is written takes as long as this many that are read: passes are short and many.
+WRITING = 3
 # Python with torch, transformers and Ray, before a model is loaded.
 PROCESS_BYTES = 700 << 20
 # An adapter's numbers in fp32: value, best so far, gradient, two moments, and a saved state.
@@ -47,6 +49,7 @@ class Cost:
         trained_tokens: through forward and backward passes, by search and confirmation.
         dev_tokens: read to score trials.
         test_tokens: read to judge them.
+        written_tokens: written for both, where answers are; as many as the right answers have.
         arm_tokens: read by other arms that use the model.
         memory_bytes: of one host that trains it.
         seconds: on all of this machine's cores or GPUs.
@@ -55,6 +58,7 @@ class Cost:
     trained_tokens: int
     dev_tokens: int
     test_tokens: int
+    written_tokens: int
     arm_tokens: int
     memory_bytes: int
     seconds: float
@@ -90,28 +94,38 @@ def _cost(plan: Plan, name: str) -> Cost:
         **plan.sweep.training.model_dump(exclude_none=True),
     )
     sizes = _Sizes(plan, name, recipe)
-    trained = dev = test = 0
+    trained = dev = test = written_dev = written_test = 0
     cells = [c for c in plan.cells if c.model == name]
     for cell in cells:
         fold, draws, trials = work.folds[cell.fold], plan.draws_of(cell), plan.budgets[cell]
         # The confirmation of draw 0 adopts the search's winner.
         trained += trials * sizes.trained(work.train(cell, 0), recipe)
         trained += sum(sizes.trained(work.train(cell, d), recipe) for d in range(1, draws))
-        dev += (trials + draws - 1) * recipe.evaluations * sizes.read(fold.dev)
+        evaluations = (trials + draws - 1) * recipe.evaluations
+        dev += evaluations * sizes.read(fold.dev)
         test += draws * sizes.read(fold.test)
+        written_dev += evaluations * sizes.written(fold.dev)
+        written_test += draws * sizes.written(fold.test)
     arms = _arm_tokens(plan, name, sizes)
     adapted, below = _layers(search, shape)
     # Forwards, backwards through frozen weights, and forwards once more where little is kept.
     each = 6 if recipe.gradient_checkpointing else 4
-    operations = adapted * (each * trained + 2 * dev) + 2 * shape.weights * arms
+    operations = adapted * each * trained + 2 * shape.weights * arms
     operations += 2 * below * sizes.read(_learnt_from(plan, cells))
+    # What is written needs all layers; what is only read, those from the lowest adapted on.
+    by_token = work.methods.get(name) == "generate"
+    word = WRITING * (shape.weights + shape.words)
+    operations += 2 * (shape.weights if by_token else adapted) * dev + 2 * word * written_dev
     fast = torch.bfloat16 if native_bf16(_device()) else torch.float32
     exact = torch.float32 if _device().type == "cpu" else fast
     seconds = operations / _rate(shape.largest, fast)
-    seconds += 2 * shape.weights * test / _rate(shape.largest, exact)
+    seconds += 2 * (shape.weights * test + word * written_test) / _rate(shape.largest, exact)
     slots = slots_of(plan.sweep, work, gpu=_device().type == "cuda")
-    memory = host_memory(shape, plan.folders[name].parameters, recipe, adapted, slots)
-    return Cost(trained, dev, test, arms, memory, seconds)
+    # While dev is written on a CPU, a copy in bf16 lies beside the weights.
+    copied = by_token and fast != exact
+    weights = plan.folders[name].parameters * (1.5 if copied else 1)
+    memory = host_memory(shape, weights, recipe, adapted, slots)
+    return Cost(trained, dev, test, written_dev + written_test, arms, memory, seconds)
 
 
 class _Sizes:
@@ -119,15 +133,22 @@ class _Sizes:
 
     def __init__(self, plan: Plan, name: str, recipe: Recipe) -> None:
         work, folder = plan.workload, plan.folders[name]
+        method = work.methods.get(name, "head")
         task = make_task(work.kind, work.labels, work.metric, work.attributes)
-        prompts = Prompts.of(task, names={}, instruction=None, as_json=False)
+        prompts = Prompts.of(task, names={}, instruction=None, as_json=method == "generate")
         documents = dict(work.documents)
         documents |= {d.id: d for f in work.folds for d in (*f.dev, *f.test)}
+        # Test documents come without gold, and are taken to be like the others.
+        known = list(work.documents.values()) if method != "head" else []
         texts = [prompts.plain(prompts.messages("")), *(d.text for d in documents.values())]
+        texts += [prompts.answer(d, d.text) for d in known]
         longest, (self.question, *counts) = token_counts(texts, folder)
-        self.tokens: Mapping[str, int] = dict(zip(documents, counts, strict=True))
+        self.tokens: Mapping[str, int] = dict(zip(documents, counts, strict=False))
+        answers = counts[len(documents) :]
+        self._answer = sum(answers) / len(answers) if answers else 0.0
         self._length = min(recipe.max_length, longest)
-        self._asked = 0 if work.methods.get(name, "head") == "head" else self.question
+        self._asked = 0 if method == "head" else self.question
+        self._writes = method == "generate"
 
     def windows(self, document: Document) -> int:
         """A document that is too long becomes several overlapping windows."""
@@ -143,11 +164,16 @@ class _Sizes:
             for d in documents
         )
 
+    def written(self, documents: Iterable[Document]) -> int:
+        """Tokens of the answers about ``documents``, where they are written."""
+        count = sum(map(self.windows, documents)) if self._writes else 0
+        return round(count * self._answer)
+
     def trained(self, documents: list[Document], recipe: Recipe) -> int:
         """Tokens of one trial on ``documents``."""
         windows = sum(map(self.windows, documents))
         passes = total_steps(recipe, windows) / -(-windows // recipe.batch_size)
-        return round(passes * self.read(documents))
+        return round(passes * (self.read(documents) + windows * self._answer))
 
 
 def _learnt_from(plan: Plan, cells: Iterable[Cell]) -> list[Document]:
@@ -195,7 +221,7 @@ def _arm_tokens(plan: Plan, name: str, sizes: _Sizes) -> int:
 
 
 def host_memory(
-    shape: Shape, parameters: int, recipe: Recipe, adapted_weights: float, slots: int
+    shape: Shape, parameters: float, recipe: Recipe, adapted_weights: float, slots: int
 ) -> int:
     """Bytes of a host that trains one model.
 

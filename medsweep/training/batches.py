@@ -23,12 +23,19 @@ def step_batch(windows: Sequence[Window], batch_size: int, seed: int, step: int)
 
 
 def by_length(windows: Sequence[Window], token_budget: int) -> list[list[int]]:
-    """Indices in batches of like length: at most ``token_budget`` tokens, padding included."""
-    order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids))
+    """Indices in batches of like length: at most ``token_budget`` tokens, padding included.
+
+    Windows that branch stand apart: their mask replaces the model's own, sliding ones included.
+    """
+
+    def branches(i: int) -> bool:
+        return bool(windows[i].branches)
+
     batches: list[list[int]] = []
-    for i in order:
+    for i in sorted(range(len(windows)), key=lambda i: (branches(i), len(windows[i].ids))):
         longest = len(windows[i].ids)
-        if batches and (len(batches[-1]) + 1) * longest <= token_budget:
+        fits = batches and (len(batches[-1]) + 1) * longest <= token_budget
+        if fits and branches(batches[-1][0]) == branches(i):
             batches[-1].append(i)
         else:
             batches.append([i])

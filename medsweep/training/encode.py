@@ -46,6 +46,14 @@ class Window:
     target: Target = field(repr=False)
     key: bytes = field(repr=False)
 
+    @property
+    def branches(self) -> tuple[int, ...]:
+        """Tokens of each of the stretches at the end that stand in each other's place.
+
+        None sees another; each goes on from what stands before them all.
+        """
+        return ()
+
 
 class Encoder:
     """Tokenises documents for a task.

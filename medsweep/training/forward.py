@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,19 +14,23 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from medsweep.models.load import Base
 from medsweep.training.batches import by_length
 from medsweep.training.encode import IGNORED, Target, Window
-from medsweep.training.precision import autocast
+from medsweep.training.precision import autocast, in_bf16, native_bf16
 from medsweep.training.prefix import PrefixCache, entering_at, stack_hidden
 
 # Tokens, padding included, that go through the model at once. On a CPU 512 already fill its
 # units and more only costs memory and padding; a GPU wants more rows than a step has.
 TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 16384}
-
+# Of questions that are answered in writing, on any device: behind them each row is one token a
+# pass, and without gradients little more than keys and values is kept.
+ASKED_AT_ONCE = 16384
 
 Reading = TypeVar("Reading")
 
 
-def token_budget(device: torch.device) -> int:
-    """Tokens at once on this kind of device."""
+def token_budget(device: torch.device, *, by_token: bool = False) -> int:
+    """Tokens at once on this kind of device, in training or where answers are written."""
+    if by_token:
+        return ASKED_AT_ONCE
     return TOKENS_AT_ONCE.get(device.type, TOKENS_AT_ONCE["cuda"])
 
 
@@ -61,29 +65,38 @@ def read_windows(
     layer: int = 0,
     cache: PrefixCache | None = None,
     exact: bool = False,
+    by_token: bool = False,
     tokens: int | None = None,
 ) -> list[Reading]:
     """What ``read`` makes of the model and each batch of windows, in the windows' order.
 
     ``tokens``, padding included, are read at once; None leaves that to the device.
     ``exact`` computes as plain PEFT does: the whole model, in the base's own precision. What
-    is handed over is judged so; dev scores, which only choose, take the faster way.
+    is handed over is judged so; dev scores, which only choose, take the faster way. ``by_token``
+    is the method's.
     """
     found: dict[int, Reading] = {}
-    for batch in by_length(windows, tokens or token_budget(base.device)):
-        rows = [windows[i] for i in batch]
-        with (
-            from_layer(model, base, rows, layer, None if exact else cache),
-            reading_precision(base, exact),
-        ):
-            found |= zip(batch, read(model, rows), strict=True)
+    known = None if exact or by_token else cache
+    with reading_precision(base, exact=exact, by_token=by_token):
+        most = tokens or token_budget(base.device, by_token=by_token)
+        for batch in by_length(windows, most):
+            rows = [windows[i] for i in batch]
+            with from_layer(model, base, rows, layer, known):
+                found |= zip(batch, read(model, rows), strict=True)
     return [found[i] for i in range(len(windows))]
 
 
-def reading_precision(base: Base, exact: bool) -> AbstractContextManager[Any]:
-    """The base's own precision, or mixed where that is faster."""
+@contextmanager
+def reading_precision(base: Base, *, exact: bool, by_token: bool = False) -> Iterator[None]:
+    """The base's own precision, or half where that is faster.
+
+    Mixed precision converts all weights in every pass, which is too much for a pass of one token
+    a row: where answers are written, they are converted before.
+    """
     half = base.model.dtype in (torch.bfloat16, torch.float16)
-    return autocast(base.device, half if exact else None)
+    mixed = half if exact else native_bf16(base.device)
+    with in_bf16(base.model, by_token and mixed and not exact), autocast(base.device, mixed):
+        yield
 
 
 def batch_loss(logits: Tensor, windows: Sequence[Window], weights: Tensor, count: int) -> Tensor:

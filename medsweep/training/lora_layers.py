@@ -90,11 +90,12 @@ class _LowRank:
         self._name, self._segments = name, segments
 
     def __call__(self, _module: nn.Module, args: tuple[Any, ...], out: Tensor) -> Tensor:
+        if len(self._segments) == 1:
+            # Of any number of rows: those of answers that have ended are taken out.
+            return out + self._delta(self._segments[0], args[0], out)
         # One split, because the gradient of each slice of its own would be as long as the batch.
         sizes = [s.stop - s.start for s in self._segments]
         own = torch.split(args[0], sizes)
-        if len(own) == 1:
-            return out + self._delta(self._segments[0], own[0], out)
         outs = torch.split(out, sizes)
         return torch.cat(
             [

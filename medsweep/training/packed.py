@@ -17,6 +17,7 @@ from medsweep.models.load import Base
 from medsweep.training.batches import by_length
 from medsweep.training.checkpointing import checkpointed
 from medsweep.training.encode import Window
+from medsweep.training.forward import reading_precision
 from medsweep.training.lora_layers import Adapter, Segment, adapted
 from medsweep.training.memory import Budget
 from medsweep.training.precision import autocast
@@ -43,17 +44,20 @@ class Row:
     noise: torch.Generator | None = None
 
 
-def passes(rows: Sequence[Row], budget: Budget) -> list[list[int]]:
+def passes(rows: Sequence[Row], budget: Budget, *, apart: bool = False) -> list[list[int]]:
     """Indices of ``rows`` in batches that can go through the base together.
 
-    Rows of a batch enter at the same layer, are of like length, and stand by adapter.
+    Rows of a batch enter at the same layer, are of like length, and stand by adapter; ``apart``
+    allows one adapter a batch.
     """
     seats: dict[int, int] = {}
     for row in rows:
         seats.setdefault(id(row.adapter), len(seats))
+    groups: dict[tuple[int, int], list[int]] = {}
+    for i, row in enumerate(rows):
+        groups.setdefault((row.entry, seats[id(row.adapter)] if apart else 0), []).append(i)
     batches = []
-    for entry in sorted({r.entry for r in rows}):
-        mine = [i for i, r in enumerate(rows) if r.entry == entry]
+    for (entry, _), mine in sorted(groups.items()):
         windows = [rows[i].window for i in mine]
         tokens = budget.tokens(entry, max(len(w.ids) for w in windows))
         for batch in by_length(windows, tokens):
@@ -77,21 +81,6 @@ class PackedModel:
     def __init__(self, base: Base, cache: PrefixCache) -> None:
         self._base, self._cache = base, cache
         self.dtype: torch.dtype = base.model.dtype
-
-    def run(
-        self,
-        rows: Sequence[Row],
-        compute: Callable[[Any, Sequence[Window]], Result],
-        *,
-        exact: bool = False,
-    ) -> Result:
-        """What ``compute`` makes of the base and one batch of windows.
-
-        ``exact`` computes as plain PEFT does, in the base's own precision.
-        """
-        half = self.dtype in (torch.bfloat16, torch.float16)
-        with self._adapted_to(rows), autocast(self._base.device, half if exact else None):
-            return compute(self._base.model, [r.window for r in rows])
 
     @contextmanager
     def training(
@@ -132,11 +121,20 @@ class PackedModel:
         read: Callable[[Any, Sequence[Window]], Sequence[Result]],
         *,
         exact: bool = False,
+        by_token: bool = False,
     ) -> list[Result]:
-        """What ``read`` gives for each row, in order."""
+        """What ``read`` gives for each row, in order.
+
+        ``exact`` computes as plain PEFT does, in the base's own precision; ``by_token`` is the
+        method's.
+        """
         found: dict[int, Result] = {}
-        for batch in passes(rows, budget):
-            found |= zip(batch, self.run([rows[i] for i in batch], read, exact=exact), strict=True)
+        with reading_precision(self._base, exact=exact, by_token=by_token):
+            for batch in passes(rows, budget, apart=by_token):
+                chosen = [rows[i] for i in batch]
+                with self._adapted_to(chosen):
+                    readings = read(self._base.model, [r.window for r in chosen])
+                found |= zip(batch, readings, strict=True)
         return [found[i] for i in range(len(rows))]
 
 

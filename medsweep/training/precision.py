@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def native_bf16(device: torch.device) -> bool:
@@ -28,3 +29,17 @@ def autocast(device: torch.device, enabled: bool | None = None) -> AbstractConte
     if native_bf16(device) if enabled is None else enabled:
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+@contextmanager
+def in_bf16(model: nn.Module, enabled: bool) -> Iterator[None]:
+    """Within the body the frozen fp32 parameters of ``model`` are in bf16; then as they were."""
+    fp32 = (p for p in model.parameters() if not p.requires_grad and p.dtype == torch.float32)
+    held = [(p, p.data) for p in fp32] if enabled else []
+    try:
+        for parameter, data in held:
+            parameter.data = data.to(torch.bfloat16)
+        yield
+    finally:
+        for parameter, data in held:
+            parameter.data = data

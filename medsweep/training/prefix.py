@@ -100,14 +100,37 @@ class _Reached(Exception):
 
 
 def pad(windows: Sequence[Window], base: Base) -> dict[str, Tensor]:
-    """Token ids and mask of a batch, padded on the right."""
+    """What a model is given of a batch: token ids and mask, padded on the right; positions.
+
+    Where windows branch, the mask is of (rows, 1, longest, longest), 0 where a token is seen.
+    """
     longest = max(len(w.ids) for w in windows)
     ids = torch.full((len(windows), longest), int(base.model.config.pad_token_id or 0))
     mask = torch.zeros((len(windows), longest), dtype=torch.long)
     for row, window in enumerate(windows):
         ids[row, : len(window.ids)] = torch.tensor(window.ids)
         mask[row, : len(window.ids)] = 1
-    return {"input_ids": ids.to(base.device), "attention_mask": mask.to(base.device)}
+    given = {"input_ids": ids, "attention_mask": mask}
+    if any(w.branches for w in windows):
+        seen, given["position_ids"] = _branching(windows, longest)
+        hidden = torch.finfo(base.model.dtype).min
+        given["attention_mask"] = torch.zeros(seen.shape, dtype=base.model.dtype)
+        given["attention_mask"].masked_fill_(~seen, hidden)
+    return {name: tensor.to(base.device) for name, tensor in given.items()}
+
+
+def _branching(windows: Sequence[Window], longest: int) -> tuple[Tensor, Tensor]:
+    """What each token sees, (rows, 1, longest, longest), and each one's position."""
+    seen = torch.ones(longest, longest, dtype=torch.bool).tril().repeat(len(windows), 1, 1, 1)
+    positions = torch.arange(longest).repeat(len(windows), 1)
+    for row, window in enumerate(windows):
+        start = stem = len(window.ids) - sum(window.branches)
+        for length in window.branches:
+            stop = start + length
+            seen[row, 0, start:stop, stem:start] = False
+            positions[row, start:stop] = torch.arange(stem, stem + length)
+            start = stop
+    return seen, positions
 
 
 def stack_hidden(states: Sequence[Tensor], device: torch.device) -> Tensor:

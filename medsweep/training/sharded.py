@@ -159,7 +159,8 @@ class ShardedEngine(SoloEngine):
     ) -> Found:
         mine: dict[int, Any] = {}
         for batch, counts in self._divided(windows):
-            with reading_precision(self._base, exact):
+            # Its tensors are in parts, which nobody but FSDP converts.
+            with reading_precision(self._base, exact=exact or self._method.by_token):
                 readings = self._method.read(trial.model, [windows[i] for i in batch])
             mine |= zip(batch, readings, strict=True) if counts else ()
         parts: list[Any] = [None] * self._workers

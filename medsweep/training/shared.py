@@ -90,6 +90,8 @@ class SharedEngine:
         self._method = make_method(base, task)
         self._model = PackedModel(base, PrefixCache(base, scratch))
         self._budget = Budget(token_budget(base.device), meter_of(base.device))
+        # What a pass of training takes says nothing of answers that grow.
+        self._writing = Budget(token_budget(base.device, by_token=True))
         self._trials: dict[str, _Trial] = {}
         self.predicting: dict[str, float] = {}
         self._meeting: Meeting[Evaluation] = Meeting(self._step, lambda: len(self._trials))
@@ -217,9 +219,9 @@ class SharedEngine:
         began = time.perf_counter()
         windows = {n: t.slot.dev_windows for n, t in trials.items()}
         try:
-            short = self._method.short_cuts
-            rows = [r for n, t in trials.items() for r in t.rows(windows[n], whole=not short)]
-            readings = iter(self._read(rows, exact=not short))
+            whole = self._method.by_token
+            rows = [r for n, t in trials.items() for r in t.rows(windows[n], whole=whole)]
+            readings = iter(self._read(rows, exact=False))
             found = {
                 n: self._method.decode(t.slot.dev, windows[n], [next(readings) for _ in windows[n]])
                 for n, t in trials.items()
@@ -231,11 +233,15 @@ class SharedEngine:
 
     def _read(self, rows: Sequence[Row], *, exact: bool) -> list[Any]:
         """What the method reads of each row, in order."""
+        by_token = self._method.by_token
+        budget = self._writing if by_token else self._budget
         while True:
             try:
-                return self._model.read(rows, self._budget, self._method.read, exact=exact)
+                return self._model.read(
+                    rows, budget, self._method.read, exact=exact, by_token=by_token
+                )
             except Exception as error:
-                if not self._budget.answers(error):
+                if not budget.answers(error):
                     raise
 
     def _close(self, trial: _Trial, found: Found) -> Evaluation:

@@ -56,6 +56,7 @@ class SoloEngine:
         self._method = make_method(base, task)
         self._cache: PrefixCache | None = PrefixCache(base, scratch)
         self._budget = Budget(token_budget(base.device))
+        self._writing = Budget(token_budget(base.device, by_token=True))
         self._trials: dict[str, Trial] = {}
         self.predicting: dict[str, float] = {}
 
@@ -86,13 +87,12 @@ class SoloEngine:
         mine, began = trial.slot, time.perf_counter()
         stop = mine.next_stop()
         if mine.layer and self._cache is not None:
-            dev = mine.dev_windows if self._method.short_cuts else []
+            dev = [] if self._method.by_token else mine.dev_windows
             self._cache.warm([*mine.windows, *dev], mine.layer)
         losses = [self._step(trial) for _ in range(stop - mine.progress.step)]
         if losses:
             mine.progress.train_loss = math.fsum(losses) / len(losses)
-        exact = not self._method.short_cuts
-        found = self._read(trial, mine.dev, mine.dev_windows, exact=exact)
+        found = self._read(trial, mine.dev, mine.dev_windows, exact=False)
         mine.progress.seconds += time.perf_counter() - began
         return close_evaluation(mine, self._task, found)
 
@@ -104,6 +104,8 @@ class SoloEngine:
         *,
         exact: bool,
     ) -> Found:
+        by_token = self._method.by_token
+        budget = self._writing if by_token else self._budget
         while True:
             try:
                 readings: list[Any] = read_windows(
@@ -114,10 +116,11 @@ class SoloEngine:
                     layer=trial.slot.layer,
                     cache=self._cache,
                     exact=exact,
-                    tokens=self._tokens(trial, windows),
+                    by_token=by_token,
+                    tokens=_tokens(budget, trial, windows),
                 )
             except Exception as error:
-                if not self._budget.answers(error):
+                if not budget.answers(error):
                     raise
             else:
                 return self._method.decode(documents, windows, readings)
@@ -150,15 +153,11 @@ class SoloEngine:
 
     def _in_passes(self, trial: Trial, windows: Sequence[Window]) -> float:
         count, loss = self._method.count(windows), 0.0
-        for batch in by_length(windows, self._tokens(trial, windows)):
+        for batch in by_length(windows, _tokens(self._budget, trial, windows)):
             part = self._loss(trial, [windows[i] for i in batch], count)
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.item()
         return loss
-
-    def _tokens(self, trial: Trial, windows: Sequence[Window]) -> int:
-        """How many, padding included, go through the model at once."""
-        return self._budget.tokens(trial.slot.layer, max((len(w.ids) for w in windows), default=0))
 
     def _loss(self, trial: Trial, rows: Sequence[Window], count: int) -> Tensor:
         """What some of a step's windows add to its loss; ``count`` is the whole step's."""
@@ -195,3 +194,8 @@ class SoloEngine:
         """Forget a slot; unknown slots are ignored."""
         self._trials.pop(slot, None)
         self.predicting.pop(slot, None)
+
+
+def _tokens(budget: Budget, trial: Trial, windows: Sequence[Window]) -> int:
+    """How many, padding included, go through the model at once."""
+    return budget.tokens(trial.slot.layer, max((len(w.ids) for w in windows), default=0))

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from medsweep.errors import ConfigError
 from medsweep.models import ModelFolder
 from medsweep.tasks import make_task
 from tests.arms.conftest import classification
+from tests.training.writers import make_writer
 
 TASK = make_task("classification", ("former", "never", "smoker"), "macro_f1")
 
@@ -32,6 +35,31 @@ def test_reuse_changes_nothing(folder: ModelFolder, shared: bool) -> None:
     answers = [decoder.label(x) for x in ("never", "a current smoker", "x")]
     np.testing.assert_allclose(
         decoder.scores(asked, answers), decoder.scores_plainly(asked, answers), atol=2e-4
+    )
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "qwen2", "gemma3"])
+def test_neither_ended_rows_nor_what_is_shared_change_anything(name: str, tmp_path: Path) -> None:
+    decoder = Decoder(make_writer(name, tmp_path))
+    decoder._model.double()
+    prompts = Prompts.of(TASK, names={}, instruction=None, as_json=True)
+    asked = []
+    for i, document in enumerate(classification(6, 3)):
+        messages = prompts.messages(document.text[: 20 + 9 * i])
+        asked.append(decoder.prompt(messages, prompts.plain(messages)))
+    limits = [12, 3, 9, 12, 1, 6]
+    free = decoder.written_plainly(asked, limits, set())
+    assert [len(row) for row in free] == limits
+    assert decoder._written(asked, limits, set()) == free
+    # Answers of random weights have no end; what one of them says in its middle will do.
+    ends = {free[0][4]}
+    stopped = decoder.written_plainly(asked, limits, ends)
+    assert sum(map(len, stopped)) < sum(limits)
+    assert decoder._written(asked, limits, ends) == stopped
+    # Some layers of qwen2 and gemma3 see less than the longest prompt.
+    answers = [decoder.label(x) for x in ("never", "a current smoker", "x")]
+    np.testing.assert_allclose(
+        decoder.scores(asked, answers), decoder.scores_plainly(asked, answers), atol=1e-5
     )
 
 

@@ -14,6 +14,7 @@ from medsweep.sweep.plan import make_plan
 from medsweep.tasks import make_task
 from medsweep.training import load_base, make_engine
 from medsweep.training._base import Recipe
+from tests.training.writers import make_writer
 
 
 def test_a_shape_is_that_of_the_loaded_model(tiny_bert: Path) -> None:
@@ -50,6 +51,32 @@ def test_tokens_are_those_that_trials_count(sweep_file: Callable[..., Path], len
     assert cost.trained_tokens == pytest.approx(point.tokens, rel=0 if length == 32 else 0.25)
     assert cost.dev_tokens > 0
     assert cost.test_tokens > 0
+
+
+def test_answers_that_are_written_cost(sweep_file: Callable[..., Path], tmp_path: Path) -> None:
+    task = {"kind": "classification", "metric": "macro_f1", "method": "generate"}
+    search = {"trials": 1, "rank": [2], "top_layers": [1], "epochs": 3}
+    writer = make_writer("llama", tmp_path / "writer")
+    (read,), (written,) = (
+        costs(
+            make_plan(
+                load_sweep(
+                    sweep_file(
+                        task={**task, "method": method},
+                        search=search,
+                        models=[str(writer.path)],
+                        train_sizes=[9],
+                        draws=1,
+                    )
+                )
+            )
+        ).values()
+        for method in ("likelihood", "generate")
+    )
+    assert read.written_tokens == 0
+    # 4 evaluations of 18 dev documents and 30 test documents, by tokens of {"label": "…"}.
+    assert 5 * (4 * 18 + 30) < written.written_tokens < 40 * (4 * 18 + 30)
+    assert written.trained_tokens > read.trained_tokens
 
 
 def test_more_of_everything_costs_more(sweep_file: Callable[..., Path]) -> None:

@@ -55,7 +55,7 @@ def test_what_is_taught_is_what_is_read(folder: Any) -> None:
     written = []
     for window in windows:
         assert isinstance(window, Asked)
-        text = base.tokenizer.decode(window.answer[:-1])
+        text = base.tokenizer.decode(window.answers[0][:-1])
         if "dose" in text:
             assert json.loads(text)[0]["attributes"]["dose"].endswith(" mg")
         written.append(text)

@@ -176,7 +176,14 @@ def test_the_saved_adapter_is_plain_peft(
         loaded = PeftModel.from_pretrained(share_tensors(base.model), folder).eval()
     method: Any = make_method(base, the_task(kind))
     windows = method.encode(TEST, recipe.max_length, to_learn=False)
-    readings = read_windows(loaded.get_base_model(), base, windows, method.read, exact=True)
+    readings = read_windows(
+        loaded.get_base_model(),
+        base,
+        windows,
+        method.read,
+        exact=True,
+        by_token=method.by_token,
+    )
     assert_same_predictions(
         method.decode(TEST, windows, readings).predictions, together[1][0][case]["predictions"]
     )

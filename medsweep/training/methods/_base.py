@@ -38,9 +38,8 @@ class Method(Protocol[Reading]):
     Attributes:
         peft_type: PEFT's name for the kind of model.
         classes: outputs of a fresh head; what the loss weighs apart. 0 where nothing is classified.
-        short_cuts: whether dev may be read from cached states of the frozen layers and in mixed
-            precision. What is read token by token needs all layers' keys and values, and would
-            convert all weights for every token.
+        by_token: whether answers are written token by token: by all layers, of which each token
+            needs keys and values, and for one adapter at a time, because rows end one by one.
     """
 
     @property
@@ -48,7 +47,7 @@ class Method(Protocol[Reading]):
     @property
     def classes(self) -> int: ...
     @property
-    def short_cuts(self) -> bool: ...
+    def by_token(self) -> bool: ...
 
     def encode(
         self, documents: Sequence[Document], max_length: int, *, to_learn: bool

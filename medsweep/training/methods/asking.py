@@ -31,21 +31,44 @@ _LEAST_TEXT = 8
 
 @dataclass(frozen=True, slots=True)
 class Asked(Window):
-    """A question about a stretch of a document, and the answer behind it where it is taught.
+    """A question about a stretch of a document, and answers behind it.
 
-    ``ids`` are the prompt's tokens and the answer's but for the last: nothing comes behind it.
+    ``ids`` are the prompt's tokens and each answer's but for its last: nothing comes behind it.
 
     Attributes:
-        answer: tokens of the answer, with the one that ends it; empty where it is asked for.
+        answers: tokens of each, with the one that ends it. One where it is taught, several where
+            they are compared, none where it is to be written.
         begin: where the stretch begins in the document, in characters.
         text: the stretch.
         own: (from, to) in the document's characters: the part that no other window of it judges.
     """
 
-    answer: tuple[int, ...] = field(default=(), repr=False)
+    answers: tuple[tuple[int, ...], ...] = field(default=(), repr=False)
     begin: int = 0
     text: str = field(default="", repr=False)
     own: tuple[float, float] = (0, 0)
+
+    @property
+    def branches(self) -> tuple[int, ...]:
+        """Several answers do not see each other."""
+        return tuple(len(a) - 1 for a in self.answers) if len(self.answers) > 1 else ()
+
+    @property
+    def places(self) -> list[int]:
+        """Of each token of each answer, in order: where the token stands that predicts it."""
+        lengths = [len(a) - 1 for a in self.answers]
+        stem, found = len(self.ids) - sum(lengths), list[int]()
+        start = stem
+        for length in lengths:
+            found += [stem - 1, *range(start, start + length)]
+            start += length
+        return found
+
+    def followed_by(self, answers: Sequence[tuple[int, ...]]) -> Asked:
+        """This question with answers behind it."""
+        ids = (*self.ids, *(token for answer in answers for token in answer[:-1]))
+        asked = replace(self, ids=ids, answers=tuple(answers))
+        return replace(asked, key=_key(ids, asked.branches))
 
 
 class Asking(ABC):
@@ -58,7 +81,7 @@ class Asking(ABC):
     """
 
     peft_type: Literal["CAUSAL_LM"] = "CAUSAL_LM"
-    short_cuts = False
+    by_token = False
 
     def __init__(self, base: Base, task: Task, *, as_json: bool) -> None:
         self._base, self._task = base, task
@@ -117,20 +140,25 @@ class Asking(ABC):
         for stretch, own in zip(stretches, _owned(stretches), strict=True):
             part = cut(document, *stretch)
             prompt, target = self.prompt(part.text), self._target(document) if to_learn else None
-            answer = () if target is None else self._fitting(part, len(prompt))
-            ids = (*prompt, *answer[:-1])
-            yield Asked(
+            question = Asked(
                 number,
-                ids,
+                tuple(prompt),
                 _NOTHING,
                 _NOTHING,
                 target,
-                hashlib.sha256(np.asarray(ids, dtype=np.int64).tobytes()).digest(),
-                answer,
-                stretch[0],
-                part.text,
-                own,
+                _key(prompt),
+                begin=stretch[0],
+                text=part.text,
+                own=own,
             )
+            if target is None:
+                yield from self._to_read(question)
+            else:
+                yield question.followed_by([self._fitting(part, len(prompt))])
+
+    def _to_read(self, question: Asked) -> list[Asked]:
+        """What is read to answer ``question``."""
+        return [question]
 
     def _target(self, document: Document) -> int | tuple[int, ...] | None:
         """The class, for its weight in the loss; nothing to weigh for labels and mentions."""
@@ -148,8 +176,8 @@ class Asking(ABC):
         return answer
 
     def logits(self, model: Any, windows: Sequence[Window]) -> Tensor:
-        """(windows, longest answer, vocabulary), each answer's own first; computed nowhere else."""
-        with only_answers(model, [(len(w.ids), len(_asked(w).answer)) for w in windows]):
+        """(windows, most tokens of answers, vocabulary); computed nowhere else."""
+        with only_at(model, [as_asked(w).places for w in windows]):
             found: Tensor = model(**pad(windows, self._base)).logits
         return found
 
@@ -159,7 +187,8 @@ class Asking(ABC):
         """Of each window the mean over its answer's tokens, weighed by class; over ``count``."""
         target = torch.full(logits.shape[:2], IGNORED)
         for row, window in enumerate(windows):
-            target[row, : len(_asked(window).answer)] = torch.tensor(_asked(window).answer)
+            (answer,) = as_asked(window).answers
+            target[row, : len(answer)] = torch.tensor(answer)
         target = target.to(logits.device)
         each = F.cross_entropy(
             logits.flatten(0, 1), target.flatten(), ignore_index=IGNORED, reduction="none"
@@ -175,9 +204,15 @@ class Asking(ABC):
         return max(1, len(windows))
 
 
-def _asked(window: Window) -> Asked:
+def as_asked(window: Window) -> Asked:
+    """A window that a method of asking made."""
     assert isinstance(window, Asked)
     return window
+
+
+def _key(ids: Sequence[int], branches: Sequence[int] = ()) -> bytes:
+    numbers = [len(branches), *branches, *ids]
+    return hashlib.sha256(np.asarray(numbers, dtype=np.int64).tobytes()).digest()
 
 
 def cut(document: Document, begin: int, end: int) -> Document:
@@ -197,25 +232,23 @@ def _owned(stretches: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
 
 
 @contextmanager
-def only_answers(model: Any, lengths: Sequence[tuple[int, int]]) -> Iterator[None]:
-    """Within the body, ``model`` gives logits of the tokens that answers are predicted from.
+def only_at(model: Any, places: Sequence[Sequence[int]]) -> Iterator[None]:
+    """Within the body, ``model`` gives logits of these places only, each row's own first.
 
     The hidden states are chosen on their way into the language-model head, so that whatever an
     architecture does to logits behind it is still done.
 
     Args:
         model: a language model.
-        lengths: of each row: (tokens, answer tokens), the answer at the end.
+        places: of each row.
     """
-    longest = max(answer for _, answer in lengths)
-    # Rows with shorter answers repeat their last place; the loss ignores it.
-    places = torch.tensor(
-        [[min(n - a + i, n - 1) for i in range(longest)] for n, a in lengths], dtype=torch.long
-    )
+    most = max(map(len, places))
+    # Rows with fewer repeat their last one; nobody reads it.
+    chosen = torch.tensor([[*p, *([p[-1]] * (most - len(p)))] for p in places])
 
     def choose(_head: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        rows = torch.arange(len(lengths), device=args[0].device)[:, None]
-        return (args[0][rows, places.to(args[0].device)], *args[1:])
+        rows = torch.arange(len(places), device=args[0].device)[:, None]
+        return (args[0][rows, chosen.to(args[0].device)], *args[1:])
 
     hook = model.get_output_embeddings().register_forward_pre_hook(choose)
     try:

@@ -14,7 +14,7 @@ from medsweep.tasks import Task
 from medsweep.training._base import Prediction
 from medsweep.training.encode import Window
 from medsweep.training.methods._base import Found
-from medsweep.training.methods.asking import Asked, Asking
+from medsweep.training.methods.asking import Asked, Asking, as_asked
 
 # Tokens that a list of mentions may take: for each token of text, in any case, and at most. With
 # attributes twice as much.
@@ -23,6 +23,8 @@ _A_TOKEN, _AT_LEAST, _AT_MOST = 4, 16, 512
 
 class Generate(Asking):
     """Learns to write the answer and writes it, greedily and to a limit."""
+
+    by_token = True
 
     def __init__(self, base: Base, task: Task) -> None:
         super().__init__(base, task, as_json=True)
@@ -51,12 +53,12 @@ class Generate(Asking):
 
     def read(self, model: Any, windows: Sequence[Window]) -> list[str]:
         """What the model writes."""
-        asked = [w.ids for w in windows]
+        questions = [w.ids for w in windows]
         # No row's limit depends on its neighbours: longer questions have higher ones.
-        room = self._base.longest - max(map(len, asked))
-        limits = [min(self.limit(len(ids)), room) for ids in asked]
+        room = self._base.longest - max(map(len, questions))
+        limits = [min(self.limit(len(ids)), room) for ids in questions]
         speaker = Decoder.around(model, self._base.tokenizer)
-        return speaker.write_together(asked, limits, self.ending)
+        return speaker.write_together(questions, limits, self.ending)
 
     def decode(
         self,
@@ -70,8 +72,7 @@ class Generate(Asking):
         """
         mine: list[list[tuple[Asked, str]]] = [[] for _ in documents]
         for window, written in zip(windows, readings, strict=True):
-            assert isinstance(window, Asked)
-            mine[window.document].append((window, written))
+            mine[window.document].append((as_asked(window), written))
         if self._task.kind == "classification":
             pairs = zip(documents, mine, strict=True)
             found = Found([Prediction(d.id, label=self._label(m)) for d, m in pairs])

@@ -23,7 +23,7 @@ Logits = NDArray[np.float32]
 class Head:
     """A class or labels a window, or an IOB2 tag a token, by a layer trained with the adapter."""
 
-    short_cuts = True
+    by_token = False
 
     def __init__(self, base: Base, task: Task) -> None:
         self._base = base
