@@ -2,6 +2,7 @@
 
     python benchmarks/engine.py
     python benchmarks/engine.py --device cuda --shape 135m --shape 1b --tokens 512 4096
+    python benchmarks/engine.py --figure speedup.svg      # the table as a picture, too
 
 Both engines run the same recipes without start-up, the solo one an adapter after another; the
 fastest of ``--steps`` steps counts. "of peak" is the arithmetic of the adapters' own steps over
@@ -58,16 +59,20 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--top-layers", type=int, default=None)
     parser.add_argument("--gradient-checkpointing", action="store_true")
+    parser.add_argument("--figure", type=Path, help="an SVG of speed-up against tokens a step")
     options = parser.parse_args()
     device = torch.device(options.device)
     task = make_task("classification", ("a", "b", "c"), "macro_f1")
     peak = gemm_peak(device)
     kind = "bf16" if native_bf16(device) else "fp32"
     print(f"{device}, {torch.get_num_threads()} threads, {kind} GEMM {peak / 1e9:,.0f} GFLOP/s")
+    found: dict[str, dict[int, list[float]]] = {}
     for shape in options.shape or [None]:
         base = random_base(shape, device) if shape else real_base(options.model, task, device)
-        table(base, task, options, peak)
+        found[base.folder.name] = table(base, task, options, peak)
         del base
+    if options.figure:
+        draw(found, options.tokens, options.figure)
 
 
 def gemm_peak(device: torch.device, seconds: float = 1.0) -> float:
@@ -86,7 +91,11 @@ def gemm_peak(device: torch.device, seconds: float = 1.0) -> float:
     return best
 
 
-def table(base: Base, task: Task, options: argparse.Namespace, peak: float) -> None:
+def table(
+    base: Base, task: Task, options: argparse.Namespace, peak: float
+) -> dict[int, list[float]]:
+    """Print it; gives the speed-up by number of slots, in the order of ``options.tokens``."""
+    found: dict[int, list[float]] = {slots: [] for slots in options.slots}
     print(f"\n{base.folder.name}, rank {options.rank}, top layers {options.top_layers or 'all'}")
     print(f"{'tokens':>7} {'slots':>5} {'solo s':>8} {'shared s':>8} {'speed-up':>8} "
           f"{'tokens/s':>9} {'of peak':>7} {'peak MB':>8}")  # fmt: skip
@@ -106,12 +115,34 @@ def table(base: Base, task: Task, options: argparse.Namespace, peak: float) -> N
         solo = solo_step(base, task, recipe, train)
         for slots in options.slots:
             took, memory = shared_step(base, task, recipe, train, slots)
+            found[slots].append(slots * solo / took)
             print(
                 f"{tokens:7} {slots:5} {slots * solo:8.3f} {took:8.3f} {slots * solo / took:7.2f}x "
                 f"{slots * tokens / took:9,.0f} {slots * flops / took / peak:6.0%} "
                 f"{memory / 2**20:8,.0f}",
                 flush=True,
             )
+    return found
+
+
+def draw(found: dict[str, dict[int, list[float]]], tokens: Sequence[int], path: Path) -> None:
+    """Speed-up against tokens a step, a panel a model and a line a number of slots."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1 + 3.2 * len(found), 3), layout="constrained")
+    for axes, (model, lines) in zip(
+        figure.subplots(1, len(found), sharey=True, squeeze=False)[0], found.items(), strict=True
+    ):
+        for (slots, speedups), marker in zip(lines.items(), "os^Dvp", strict=False):
+            axes.plot(tokens, speedups, marker=marker, label=f"{slots}")
+        axes.axhline(1, color="0.6", linewidth=0.8)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(tokens, [f"{t:,}" for t in tokens])
+        axes.set_xlabel("tokens a step and adapter")
+        axes.set_title(model, fontsize="medium")
+    figure.axes[0].set_ylabel("speed-up over one after another")
+    figure.axes[0].legend(title="adapters", frameon=False)
+    figure.savefig(path)
 
 
 def solo_step(base: Base, task: Task, recipe: Recipe, train: Sequence[Document]) -> float:

@@ -172,7 +172,9 @@ def _use(note: Note) -> list[str]:
         *(
             [
                 "where transformers has no token-classification class for the base, `base` is of "
-                "the class that `medsweep.models.token_head.token_classifier(config)` gives"
+                "the class that `medsweep.models.token_head.token_classifier(config)` gives",
+                "with plain transformers: tokens are those of the base's tokenizer after "
+                "`medsweep.training.words.ending_at_punctuation`",
             ]
             if note.method == "head" and note.task.kind == "ner"
             else []

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +14,12 @@ from medsweep.corpus import Document, Span
 from medsweep.tasks import Task
 from medsweep.tasks.multilabel import likely_labels
 from medsweep.training._base import Prediction
+from medsweep.training.words import ending_at_punctuation
 
 IGNORED = -100
 # Neighbouring windows share this part of their tokens, so that a mention at the edge of one is
 # in the middle of the other.
 OVERLAP = 0.25
-# What the tokenizer calls its word, and the token's first and last offset.
-_Token = tuple[int, int, int]
 Target = int | tuple[int, ...] | NDArray[np.bool_] | None
 
 
@@ -66,7 +64,8 @@ class Encoder:
     """
 
     def __init__(self, tokenizer: Any, task: Task, labels: Sequence[str], longest: int) -> None:
-        self._tokenizer, self._task = tokenizer, task
+        self._task = task
+        self._tokenizer = ending_at_punctuation(tokenizer) if task.kind == "ner" else tokenizer
         self._labels = tuple(labels)
         self._index = {label: i for i, label in enumerate(labels)}
         self._longest = longest
@@ -92,20 +91,19 @@ class Encoder:
             return_offsets_mapping=True,
             verbose=False,
         )
-        tokens = [
-            [
-                None if word is None else (word, *place)
-                for word, place in zip(
-                    encoded.word_ids(i), encoded["offset_mapping"][i], strict=True
-                )
-            ]
-            for i in range(len(encoded["input_ids"]))
-        ]
-        index = _word_index(document.text, {t for window in tokens for t in window if t})
         windows = []
         for i, ids in enumerate(encoded["input_ids"]):
             offsets = np.asarray(encoded["offset_mapping"][i], dtype=np.int32).reshape(-1, 2)
-            words = np.asarray([index[t] if t else -1 for t in tokens[i]], dtype=np.int32)
+            words = np.asarray(
+                [
+                    # A sign for a space is no part of the word behind it.
+                    -1 if word is None or document.text[start:end].isspace() else word
+                    for word, (start, end) in zip(
+                        encoded.word_ids(i), encoded["offset_mapping"][i], strict=True
+                    )
+                ],
+                dtype=np.int32,
+            )
             if not ids:
                 # Decoders' tokenizers add nothing to an empty text; a model needs one token.
                 ids, offsets, words = self._nothing()
@@ -231,29 +229,6 @@ def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Without overflow; 0 gives exactly one half."""
     chances: NDArray[np.float64] = 0.5 * (1 + np.tanh(logits / 2))
     return chances
-
-
-def _word_index(text: str, tokens: Iterable[_Token]) -> dict[_Token, int]:
-    """The word of each token, counted over the document.
-
-    Tokenizers of SentencePiece's kind split at white space or not at all, and mentions end before
-    a comma: a word here ends besides wherever a token begins or ends with anything but letters and
-    digits.
-    """
-    index: dict[_Token, int] = {}
-    number, before = -1, (-1, 0, 0)
-    for token in sorted(tokens):
-        word, start, _ = token
-        cut = start >= before[2] and not (_spells(text, start) and _spells(text, before[2] - 1))
-        if word != before[0] or cut:
-            number += 1
-        index[token], before = number, token
-    return index
-
-
-def _spells(text: str, place: int) -> bool:
-    """Whether a letter, a mark upon one, or a digit stands there."""
-    return unicodedata.category(text[place])[0] in "LMN" if 0 <= place < len(text) else False
 
 
 def _trimmed(text: str, start: int, end: int, kind: str) -> Span:
