@@ -31,13 +31,15 @@ Examples:
   medsweep data convert smokers.zip smokers.jsonl
   medsweep data convert train.tsv train.jsonl --format conll
   medsweep data convert notes.csv notes.jsonl --column text=note --column label=status
-  medsweep data convert letters.jsonl letters --to brat
+  medsweep data convert letters.jsonl letters --to webanno-tsv
 """
 )
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @click.option(
-    "--to", metavar="F", help="Format to write: jsonl, csv, tsv, conll, brat; else OUT's ending."
+    "--to",
+    metavar="F",
+    help="Format to write: jsonl, csv, tsv, conll, brat, webanno-tsv; else OUT's ending.",
 )
 @FORMAT
 @LAYER
@@ -50,7 +52,7 @@ def convert(
     layer: str | None,
     names: tuple[str, ...],
 ) -> None:
-    """Write a file or folder of any supported format as JSON lines, a table, CoNLL or brat.
+    """Write a file or folder as JSON lines, a table, CoNLL, brat or WebAnno TSV.
 
     OUT.report.json counts what was read, and what was changed by reading and writing: formats
     differ in what they hold. Both are written whole or not at all, and only you may read them.

@@ -139,9 +139,10 @@ def test_convert_to_other_formats(put: Put, tmp_path: Path) -> None:
         assert data("convert", source, tmp_path / name).exit_code == 0
         (document,) = scan(tmp_path / name)
         assert (document.text, len(document.spans or ())) == ("ASS ab", 1)
-    done = data("convert", source, tmp_path / "b", "--to", "brat")
-    assert "from 1 jsonl file(s)" in done.stderr
-    assert list(scan(tmp_path / "b", format="brat")) == list(scan(source))
+    for name in ("brat", "webanno-tsv"):
+        done = data("convert", source, tmp_path / name, "--to", name)
+        assert "from 1 jsonl file(s)" in done.stderr
+        assert list(scan(tmp_path / name, format=name)) == list(scan(source))
     lost = data("convert", source, tmp_path / "c.conll")
     assert "writing: ids replaced by numbers: 1" in lost.stderr
     report = json.loads((tmp_path / "c.conll.report.json").read_text())

@@ -9,9 +9,10 @@ from medsweep.corpus.writers.brat import Brat
 from medsweep.corpus.writers.conll import Conll
 from medsweep.corpus.writers.jsonl import Jsonl
 from medsweep.corpus.writers.table import Csv, Tsv
+from medsweep.corpus.writers.webanno_tsv import WebannoTsv
 from medsweep.errors import ConfigError
 
-_ALL: tuple[Writer, ...] = (Jsonl(), Csv(), Tsv(), Conll(), Brat())
+_ALL: tuple[Writer, ...] = (Jsonl(), Csv(), Tsv(), Conll(), Brat(), WebannoTsv())
 WRITERS = {writer.name: writer for writer in _ALL}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from medsweep.corpus._base import Document
+from medsweep.corpus._base import Document, Span
 
 
 class Writer(Protocol):
@@ -37,3 +37,10 @@ def count_left_out(documents: Sequence[Document], changes: Counter[str]) -> None
     labelled = (d.label is not None or d.labels is not None for d in documents)
     count(changes, "labels left out", sum(labelled))
     count(changes, "groups left out", sum(d.group is not None for d in documents))
+
+
+def visible_hull(span: Span, text: str) -> tuple[int, int]:
+    """From a mention's first to its last visible character; empty where it has none."""
+    surface = text[span.start : span.end]
+    start = span.start + len(surface) - len(surface.lstrip())
+    return start, max(start, span.end - len(surface) + len(surface.rstrip()))

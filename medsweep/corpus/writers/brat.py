@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from medsweep.corpus._base import Document, Span
 from medsweep.corpus.writers._base import count, count_left_out
-from medsweep.errors import ConfigError
+from medsweep.corpus.writers._folder import file_names, new_folder
 
-# A name that is a file's name on every system, whatever the id holds.
-_FILE_NAME = re.compile(r"\w[\w.-]{0,99}")
 _BOM = "\ufeff"
 
 
@@ -35,40 +31,13 @@ class Brat:
         Raises:
             ConfigError: there is something in it.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise ConfigError(
-                "brat is written as a folder, and there is something of that name",
-                where=str(path),
-                fix="name a folder that does not exist",
-            )
-        count_left_out(documents, changes)
-        written = [_expressible(d, changes) for d in documents]
-        part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
-        try:
-            for name, document in zip(_names(documents, changes), written, strict=True):
-                _write(document, part / name)
+        with new_folder(path, self.name) as folder:
+            count_left_out(documents, changes)
+            written = [_expressible(d, changes) for d in documents]
+            for name, document in zip(file_names(documents, changes), written, strict=True):
+                _write(document, folder / name)
             spans = [s for d in written for s in d.spans or ()]
-            (part / "annotation.conf").write_text(_configuration(spans), encoding="utf-8")
-            part.replace(path)
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
-
-
-def _names(documents: Sequence[Document], changes: Counter[str]) -> Iterator[str]:
-    """A file name a document: its id where that can be one. Some systems know no case."""
-    taken = {d.id.casefold() for d in documents}
-    used: set[str] = set()
-    number = 0
-    for document in documents:
-        name = document.id
-        if not _FILE_NAME.fullmatch(name) or name.casefold() in used:
-            changes["ids replaced that cannot be file names"] += 1
-            while (name := f"document-{number}") in taken:
-                number += 1
-            taken.add(name)
-        used.add(name.casefold())
-        yield name
+            (folder / "annotation.conf").write_text(_configuration(spans), encoding="utf-8")
 
 
 def _expressible(document: Document, changes: Counter[str]) -> Document:

@@ -12,7 +12,7 @@ from medsweep.corpus._base import Document, Span
 from medsweep.corpus.readers._fields import LONGEST_NAME
 from medsweep.corpus.readers.conll import DOCSTART
 from medsweep.corpus.write import write_atomically
-from medsweep.corpus.writers._base import count, count_left_out
+from medsweep.corpus.writers._base import count, count_left_out, visible_hull
 
 # As the reader splits, and as Unicode's other spaces and breaks would confuse other readers.
 _TOKEN = re.compile(r"\S+")
@@ -89,9 +89,7 @@ def _one_a_token(document: Document, changes: Counter[str]) -> list[Span]:
 
 def _trimmed(span: Span, text: str, changes: Counter[str]) -> Span | None:
     """The hull of a mention from its first to its last visible character."""
-    surface = text[span.start : span.end]
-    start = span.start + len(surface) - len(surface.lstrip())
-    end = span.end - len(surface) + len(surface.rstrip())
+    start, end = visible_hull(span, text)
     if start >= end or len(span.type) + 2 > LONGEST_NAME:
         changes["mentions left out: white space only, or a type too long for a tag"] += 1
         return None

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from medsweep.corpus import Document, Span, scan
 from medsweep.corpus.writers import WRITERS, writer_for
+from medsweep.corpus.writers.webanno_tsv import LAYER
 from medsweep.errors import ConfigError
 
+FOLDERS = ("brat", "webanno-tsv")
 # Letters that take one to four bytes, white space of several kinds, what formats use as marks.
 TEXTS = st.text(
     st.sampled_from("aBß€😀e\u0301 \t\n\r\u00a0\u2028\u200b\ufeff#\"',;|-\\"),
@@ -52,11 +54,15 @@ def corpora(draw: st.DrawFn) -> list[Document]:
 
 def there_and_back(documents: list[Document], name: str) -> tuple[list[Document], Counter[str]]:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / {"brat": "out", "conll": "out.conll"}.get(name, f"out.{name}")
+        path = Path(folder) / ("out" if name in FOLDERS else f"out.{name}")
         changes: Counter[str] = Counter()
         WRITERS[name].write(documents, path, changes)
         read: Counter[str] = Counter()
-        back = list(scan(path, format="brat" if name == "brat" else None, changes=read))
+        back = list(scan(path, format=name if name in FOLDERS else None, changes=read))
+        if name == "webanno-tsv":
+            del read[f"documents read from layer {LAYER}.value"]
+            indented = sum(d.text[0].isspace() for d in documents)
+            assert read.pop("gaps between sentences filled with line breaks", 0) == indented
         assert read == {}, "what was written has to be as the reader wants it"
         return back, changes
 
@@ -70,7 +76,7 @@ def test_tables_hold_all(name: str, documents: list[Document]) -> None:
     assert changes == {}
 
 
-@pytest.mark.parametrize("name", ["brat", "conll"])
+@pytest.mark.parametrize("name", ["brat", "conll", "webanno-tsv"])
 @given(documents=corpora())
 @settings(deadline=None, max_examples=150)
 def test_formats_of_mentions_count_what_they_cannot_hold(
@@ -121,6 +127,25 @@ def test_brat_holds_texts_and_mentions_as_they_are(documents: list[Document]) ->
     assert there_and_back(bare, "brat") == (bare, {})
 
 
+@given(corpora())
+@settings(deadline=None, max_examples=150)
+def test_webanno_holds_visible_mentions_and_their_attributes(documents: list[Document]) -> None:
+    whole = []
+    for number, d in enumerate(documents):
+        text = d.text.lstrip()
+        # Of any words and parts of words, stacked where several end up in one place.
+        spans = {
+            Span(s.start, s.end, s.type, (), tuple(zip(("dose", "negated"), values, strict=False)))
+            for s in d.spans or ()
+            if s.end <= len(text)
+            if not (text[s.start].isspace() or text[s.end - 1].isspace())
+            for values in [[v for _, v in s.attributes], ["a->b"]]
+        }
+        gold = None if d.spans is None else tuple(sorted(spans))
+        whole.append(Document(f"d{number}", text, spans=gold))
+    assert there_and_back(whole, "webanno-tsv") == (whole, {})
+
+
 def _one_word(spans: tuple[Span, ...] | None) -> tuple[Span, ...] | None:
     if spans is None:
         return None
@@ -152,6 +177,56 @@ def test_what_conll_cannot_hold_by_kind(tmp_path: Path) -> None:
         "-DOCSTART-\tO\n\nLeber-\tB-Sign\nund\tI-Sign\nNierenschaden\tI-Sign\n\n"
         "unter\tO\nASS\tB-Drug\n\n-DOCSTART-\tO\n\nb\tO\n\n"
     )
+
+
+def test_webanno_as_inception_writes_it(tmp_path: Path) -> None:
+    text = " 😊 Öz_1\nASS 100\tmg.\r\n\nb"
+    spans = (
+        Span(0, 5, "NAME"),
+        Span(8, 11, "DRUG", attributes=(("dose in", "5 mg"), ("value", "x|y"))),
+        Span(8, 18, "DOSE", ((8, 11), (16, 18))),
+        Span(9, 10, "S"),
+        Span(11, 12, "S"),
+        Span(16, 18, "UNIT"),
+    )
+    changes: Counter[str] = Counter()
+    documents = [Document("n", text, spans=spans), Document("m", "b", label="x", group="p")]
+    WRITERS["webanno-tsv"].write(documents, tmp_path / "o", changes)
+    assert changes == {
+        "labels left out": 1,
+        "groups left out": 1,
+        "attributes renamed: their field cannot name a feature": 2,
+        "texts whose first white space became line breaks": 1,
+        "white space at the edges of mentions left out": 1,
+        "mentions in several pieces joined to one": 1,
+        "mentions left out: white space only": 1,
+    }
+    written = (tmp_path / "o" / "n.tsv").read_text(encoding="utf-8")
+    assert written.splitlines() == [
+        "#FORMAT=WebAnno TSV 3.3",
+        "#T_SP=webanno.custom.Mention|dose_in|value_|value",
+        "",
+        "",
+        "#Text=😊 Öz_1\\n",
+        "1-1\t1-3\t😊\t*[1]\t*[1]\tNAME[1]\t",
+        "1-2\t4-8\tÖz_1\t_\t_\t_\t",
+        "1-2.1\t4-6\tÖz\t*[1]\t*[1]\tNAME[1]\t",
+        "",
+        "#Text=ASS 100\\tmg.\\r\\n\\n",
+        "2-1\t9-12\tASS\t5 mg[2]|*[3]\tx\\|y[2]|*[3]\tDRUG[2]|DOSE[3]\t",
+        "2-1.1\t10-11\tS\t*\t*\tS\t",
+        "2-2\t13-16\t100\t*[3]\t*[3]\tDOSE[3]\t",
+        "2-3\t17-20\tmg.\t_\t_\t_\t",
+        "2-3.1\t17-19\tmg\t*[3]|*[4]\t*[3]|*[4]\tDOSE[3]|UNIT[4]\t",
+        "",
+        "#Text=b",
+        "3-1\t23-24\tb\t_\t_\t_\t",
+    ]
+    assert (tmp_path / "o" / "m.tsv").read_text(encoding="utf-8") == (
+        "#FORMAT=WebAnno TSV 3.3\n\n\n#Text=b\n1-1\t0-1\tb\t\n"
+    )
+    with pytest.raises(ConfigError, match="webanno-tsv is written as a folder"):
+        WRITERS["webanno-tsv"].write(documents, tmp_path / "o", changes)
 
 
 def test_brat_names_files_safely_and_writes_over_nothing(tmp_path: Path) -> None:
