@@ -137,7 +137,7 @@ def _show_models(found: dict[str, Any], console: Console) -> None:
     from rich.table import Table
 
     cost = Table("model", box=None, pad_edge=False)
-    for column in ("parameters", "stored", "memory a host", "time"):
+    for column in ("parameters", "stored", "adapters a host", "memory a host", "time"):
         cost.add_column(column, justify="right")
     tokens = Table("tokens", box=None, pad_edge=False)
     for column in ("trained on", "dev", "test", "written", "other arms"):
@@ -147,6 +147,7 @@ def _show_models(found: dict[str, Any], console: Console) -> None:
             name,
             f"{model['parameters'] / 1e6:,.1f} M",
             _size(model["stored_bytes"]),
+            str(model["slots"]),
             _size(model["memory_bytes"]),
             _duration(model["seconds"]),
         )

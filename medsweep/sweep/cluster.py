@@ -16,9 +16,8 @@ from typing import Any
 import ray
 from rich.console import Console
 
-from medsweep.config import Sweep
 from medsweep.errors import ConfigError
-from medsweep.sweep.plan import Workload
+from medsweep.sweep.plan import Plan, Workload
 from medsweep.sweep.pool import HOST_SHARE, Pool
 from medsweep.sweep.slots import slots_of
 
@@ -109,9 +108,7 @@ def _reads(path: str, token: str) -> bool:
 
 
 @contextmanager
-def connected(
-    address: str | None, sweep: Sweep, workload: Workload, console: Console
-) -> Iterator[Cluster]:
+def connected(address: str | None, plan: Plan, console: Console) -> Iterator[Cluster]:
     """Start or join Ray, and leave it as it was found."""
     said = "starting Ray" if address is None else f"joining Ray at {address}"
     with console.status(said), warnings.catch_warnings():
@@ -134,7 +131,7 @@ def connected(
                 fix="start one with `ray up cluster.yaml` or `ray start --head`",
             ) from None
     try:
-        yield _lay_out(sweep, workload, remote=address is not None)
+        yield _lay_out(plan, remote=address is not None)
     finally:
         ray.shutdown()
 
@@ -150,8 +147,8 @@ def _knock(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
-def _lay_out(sweep: Sweep, workload: Workload, *, remote: bool) -> Cluster:
-    resources = sweep.resources
+def _lay_out(plan: Plan, *, remote: bool) -> Cluster:
+    resources, workload = plan.sweep.resources, plan.workload
     total = ray.cluster_resources()
     cores, gpus = int(total.get("CPU", 1)), int(total.get("GPU", 0))
     _check_devices(workload, cores, gpus)
@@ -162,7 +159,7 @@ def _lay_out(sweep: Sweep, workload: Workload, *, remote: bool) -> Cluster:
         # Two threads on two busy cores run slower than one: threads wait for the slowest.
         threads = resources.threads or max(1, cores // 8)
         hosts = resources.hosts or max(1, cores // threads)
-    slots = slots_of(sweep, workload, gpu=bool(gpus))
+    slots = slots_of(plan, gpu=bool(gpus))
     if hosts * threads > cores:
         raise ConfigError(
             f"{hosts} hosts of {threads} threads need more than the {cores} cores there are",

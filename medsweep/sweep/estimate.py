@@ -21,7 +21,7 @@ from medsweep.models.lengths import token_counts
 from medsweep.models.shape import Shape, shape_of
 from medsweep.sweep.items import Cell
 from medsweep.sweep.plan import Plan
-from medsweep.sweep.slots import slots_of
+from medsweep.sweep.slots import activation_bytes, adapter_bytes, largest_recipe, slots_of
 from medsweep.tasks import make_task
 from medsweep.training._base import Recipe
 from medsweep.training.encode import OVERLAP
@@ -37,8 +37,6 @@ REACHED = {torch.bfloat16: 0.2, torch.float32: 0.7}
 WRITING = 3
 # Python with torch, transformers and Ray, before a model is loaded.
 PROCESS_BYTES = 700 << 20
-# An adapter's numbers in fp32: value, best so far, gradient, two moments, and a saved state.
-ADAPTER_BYTES = 4 * 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +49,7 @@ class Cost:
         test_tokens: read to judge them.
         written_tokens: written for both, where answers are; as many as the right answers have.
         arm_tokens: read by other arms that use the model.
+        slots: adapters that one host trains at once.
         memory_bytes: of one host that trains it.
         seconds: on all of this machine's cores or GPUs.
     """
@@ -60,6 +59,7 @@ class Cost:
     test_tokens: int
     written_tokens: int
     arm_tokens: int
+    slots: int
     memory_bytes: int
     seconds: float
 
@@ -88,11 +88,7 @@ def assumptions() -> list[str]:
 def _cost(plan: Plan, name: str) -> Cost:
     work, shape = plan.workload, shape_of(plan.folders[name])
     search = plan.sweep.search_of(work.models[name])
-    recipe = Recipe(
-        rank=max(search.rank),
-        epochs=search.epochs,
-        **plan.sweep.training.model_dump(exclude_none=True),
-    )
+    recipe = largest_recipe(plan, name)
     sizes = _Sizes(plan, name, recipe)
     trained = dev = test = written_dev = written_test = 0
     cells = [c for c in plan.cells if c.model == name]
@@ -120,12 +116,13 @@ def _cost(plan: Plan, name: str) -> Cost:
     exact = torch.float32 if _device().type == "cpu" else fast
     seconds = operations / _rate(shape.largest, fast)
     seconds += 2 * (shape.weights * test + word * written_test) / _rate(shape.largest, exact)
-    slots = slots_of(plan.sweep, work, gpu=_device().type == "cuda")
+    slots = slots_of(plan, gpu=_device().type == "cuda")
     # While dev is written on a CPU, a copy in bf16 lies beside the weights.
     copied = by_token and fast != exact
     weights = plan.folders[name].parameters * (1.5 if copied else 1)
     memory = host_memory(shape, weights, recipe, adapted, slots)
-    return Cost(trained, dev, test, written_dev + written_test, arms, memory, seconds)
+    written = written_dev + written_test
+    return Cost(trained, dev, test, written, arms, slots, memory, seconds)
 
 
 class _Sizes:
@@ -223,23 +220,16 @@ def _arm_tokens(plan: Plan, name: str, sizes: _Sizes) -> int:
 def host_memory(
     shape: Shape, parameters: float, recipe: Recipe, adapted_weights: float, slots: int
 ) -> int:
-    """Bytes of a host that trains one model.
-
-    Activations a layer and token are 34 times its width in bytes at 16 bits, as Korthikanti et
-    al. (2022, Reducing activation recomputation in large transformer models) count them, without
-    attention's scores; with gradient checkpointing one layer's, and what enters the others.
-    """
+    """Bytes of a host that trains one model, in passes as long as the device may be given."""
     device = _device()
     tokens = min(token_budget(device), slots * recipe.batch_size * recipe.max_length)
     layers = shape.layers * adapted_weights / shape.weights
-    kept = 34 + 2 * layers if recipe.gradient_checkpointing else 34 * layers
     wide = 1 if native_bf16(device) else 2
-    adapter = recipe.rank * shape.sides * layers / shape.layers
     return round(
         (PROCESS_BYTES if device.type == "cpu" else 0)
         + parameters * (4 if device.type == "cpu" else 2)
-        + kept * wide * shape.width * tokens
-        + slots * ADAPTER_BYTES * adapter
+        + wide * activation_bytes(shape, recipe, layers, tokens)
+        + slots * adapter_bytes(shape, recipe, layers)
     )
 
 

@@ -138,7 +138,7 @@ def _search(
     from medsweep.sweep.progress import shown
     from medsweep.sweep.tune import run_experiment
 
-    with connected(address, plan.sweep, plan.workload, console) as cluster:
+    with connected(address, plan, console) as cluster:
         cluster.check_storage(out)
         root, abreast = _state(out) / "trials", cluster.concurrency
         work = Coordinator(plan, journal, events, tracker, root, abreast)

@@ -6,14 +6,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
-from medsweep.config import load_sweep
-from medsweep.corpus import Document
-from medsweep.sweep.slots import slots_of
 from tests.sweep.conftest import command, environment, medsweep
 
 ADDRESS = r"\d+(\.\d+){3}:\d+\n"
@@ -92,15 +88,3 @@ def test_no_cluster_there_is_one_line(sweep_file: Callable[..., Path], tmp_path:
     )
     assert done.returncode == 2
     assert "no Ray cluster answers" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("characters", "gpus", "slots"), [(40, 0, 4), (160, 0, 2), (900, 0, 1), (40, 1, 8)]
-)
-def test_a_host_packs_as_many_adapters_as_fill_its_device(
-    sweep_file: Callable[..., Path], characters: int, gpus: int, slots: int
-) -> None:
-    # Eight documents a step of about 10, 40 or 225 tokens.
-    sweep = load_sweep(sweep_file(training={"max_length": 256}), ())
-    documents = {str(i): Document(str(i), "x" * characters) for i in range(3)}
-    assert slots_of(sweep, SimpleNamespace(documents=documents), gpu=bool(gpus)) == slots

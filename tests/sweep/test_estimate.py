@@ -97,5 +97,11 @@ def test_plan_says_it_as_json_and_as_tables(sweep_file: Callable[..., Path]) -> 
     assert [r["documents"] for r in found["ladder"]["rungs"]] == [9, 18]
     assert found["power"]["by_discordance"][0]["documents_for_80_percent"] == 158
     shown = " ".join(CliRunner().invoke(cli, ["plan", path]).output.split())
-    for words in ("trained on", "memory a host", "stopped early", "80 % needs 158"):
+    for words in (
+        "trained on",
+        "adapters a host",
+        "memory a host",
+        "stopped early",
+        "80 % needs 158",
+    ):
         assert words in shown
