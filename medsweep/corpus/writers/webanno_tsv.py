@@ -147,8 +147,8 @@ def _cells(
 
 def _columns(spans: Sequence[Span], numbers: Mapping[Span, str], fields: Sequence[str]) -> str:
     """A cell for each field and one for the type; stacked mentions in the same order in each."""
-    values = [[dict(s.attributes).get(f) for s in spans] for f in fields]
-    cells = [*values, [s.type for s in spans]]
+    cells: list[list[str | None]] = [[dict(s.attributes).get(f) for s in spans] for f in fields]
+    cells.append([s.type for s in spans])
     ends = [numbers.get(s, "") for s in spans]
     return "".join(
         "|".join(_value(v) + end for v, end in zip(cell, ends, strict=True)) + "\t"
