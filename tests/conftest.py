@@ -2,10 +2,14 @@
 
 import json
 import random
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WORDS = {
     "smoker": [
