@@ -60,8 +60,9 @@ def metric_name(metric: str) -> str:
 
 
 def arm_name(arm: str) -> str:
-    """How prose calls an arm."""
-    return ARM_NAMES.get(arm, arm)
+    """How prose calls an arm, and what tells it from another one of its name."""
+    name, _, told = arm.partition("-")
+    return f"{ARM_NAMES[name]} ({told})" if told and name in ARM_NAMES else ARM_NAMES.get(arm, arm)
 
 
 def system_name(arm: str, model: str | None) -> str:

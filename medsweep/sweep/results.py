@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import pandas as pd
 
+from medsweep.config.models import Arm
 from medsweep.errors import RunError
 from medsweep.sweep.items import Cell, Item
 from medsweep.sweep.plan import Plan
@@ -84,9 +85,28 @@ def predictions_table(plan: Plan, records: Records, root: Path) -> pd.DataFrame:
 
 
 def _rows(plan: Plan, item: Item, folder: TrialFolder) -> Iterator[dict[str, Any]]:
-    arm = "finetuned" if item.arm is None else plan.workload.arms[item.arm].arm
+    arm = "finetuned" if item.arm is None else arm_labels(plan.workload.arms)[item.arm]
     for row in json.loads(folder.predictions.read_text()):
         yield {"arm": arm, "model": item.cell.model, **row}
+
+
+def arm_labels(arms: Sequence[Arm]) -> list[str]:
+    """What each arm is called in tables: its name, and what tells it from one of that name.
+
+    The first of a name keeps it bare; another one of the same model gets the option that makes the
+    difference (``few_shot-bm25``), or else a number.
+    """
+    labels: list[str] = []
+    taken: set[tuple[str, str | None]] = set()
+    for arm in arms:
+        model = arm.model.id if arm.model else None
+        told = [str(arm.options[o]) for o in ("selection", "method") if o in arm.options]
+        names = [arm.arm, "-".join([arm.arm, *told])]
+        names += [f"{names[-1]}-{n}" for n in range(2, len(arms) + 2)]
+        label = next(n for n in names if (n, model) not in taken)
+        taken.add((label, model))
+        labels.append(label)
+    return labels
 
 
 def inference_of(records: Records, root: Path, model: str, size: int) -> dict[str, Any] | None:
