@@ -67,8 +67,9 @@ def predictions_table(plan: Plan, records: Records, root: Path) -> pd.DataFrame:
     Raises:
         RunError: the reference has no predictions, so that nothing can be decided.
     """
+    labels = arm_labels(plan.workload.arms)
     frames = [
-        pd.DataFrame(_rows(plan, record.item, TrialFolder(root, record.item.name)))
+        pd.DataFrame(_rows(labels, record.item, TrialFolder(root, record.item.name)))
         for record in records.by_name.values()
         if record.item.phase != "search" and record.status == "finished"
     ]
@@ -84,8 +85,8 @@ def predictions_table(plan: Plan, records: Records, root: Path) -> pd.DataFrame:
     return table[columns]
 
 
-def _rows(plan: Plan, item: Item, folder: TrialFolder) -> Iterator[dict[str, Any]]:
-    arm = "finetuned" if item.arm is None else arm_labels(plan.workload.arms)[item.arm]
+def _rows(labels: Sequence[str], item: Item, folder: TrialFolder) -> Iterator[dict[str, Any]]:
+    arm = "finetuned" if item.arm is None else labels[item.arm]
     for row in json.loads(folder.predictions.read_text()):
         yield {"arm": arm, "model": item.cell.model, **row}
 

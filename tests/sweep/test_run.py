@@ -282,7 +282,8 @@ def test_cross_validation_goes_to_a_verdict_an_adapter_and_through_an_interrupti
     folds = {"train": str(tmp_path / "train.jsonl"), "dev": 9}
     folds |= {"evaluation": {"kind": "crossval", "folds": 2}}
     sweep = yaml.safe_load(path.read_text()) | {"data": folds}
-    sweep["arms"][2] = {"arm": "rules", "options": {"path": str(_patterns(tmp_path))}}
+    rules = {"arm": "rules", "options": {"path": str(_patterns(tmp_path))}}
+    sweep["arms"][2:] = [rules, rules]
     path.write_text(yaml.safe_dump(sweep))
     out = tmp_path / "out"
     driver = subprocess.Popen(
@@ -295,11 +296,14 @@ def test_cross_validation_goes_to_a_verdict_an_adapter_and_through_an_interrupti
     assert resumed.returncode == 0, resumed.stderr
 
     predictions = pd.read_parquet(out / "predictions.parquet")
-    learnt = predictions[predictions["arm"] != "rules"]
+    learnt = predictions[~predictions["arm"].str.startswith("rules")]
     assert set(learnt["arm"]) == {"majority", "tfidf", "finetuned"}
     for _, rows in learnt.groupby(["arm", "model", "train_size", "draw"]):
         assert sorted(rows["doc_id"]) == sorted(d["id"] for d in documents)
-    assert predictions[predictions["arm"] == "rules"]["doc_id"].is_unique
+    for arm in ("rules", "rules-2"):
+        assert sorted(predictions[predictions["arm"] == arm]["doc_id"]) == sorted(
+            d["id"] for d in documents
+        )
 
     verdict = json.loads((out / "verdict.json").read_text())
     (cell,) = verdict["cells"]
