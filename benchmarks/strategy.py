@@ -3,12 +3,15 @@
     nice python benchmarks/strategy.py --sweeps 300      # the table of docs/statistics.md
     nice python benchmarks/strategy.py --quick           # the same rows, 60 sweeps
 
-Every simulated sweep is a full grid whose learning curves are known: each cell has its search
-trials on dev and its confirmed draws on dev and test. The grid's verdict uses all of it. The
-frontier is shown the same trials one by one, as it asks for them, and its verdict uses the cells
-it confirmed.
+A simulated sweep has known learning curves, and recipes whose quality at one training size tells
+something (``--likeness``) of their quality at another. The grid searches and confirms every cell.
+The frontier trains what :func:`medsweep.sweep.frontier.survey` asks for; where it trains what the
+grid has trained, it gets the very same answers. Both verdicts are medsweep's own.
+
 The same verdict: the same ``smallest`` and the same ``fewest_labels``, model and size. Cost:
-training documents x epochs x parameters, all of search and confirmation.
+training documents x epochs x parameters, all of search and confirmation. *Grid again* is how often
+a second grid, with other recipes and other seeds but the same documents and draws, finds the
+first one's verdict: no strategy that trains anything anew can be expected to do better.
 """
 
 from __future__ import annotations
@@ -16,14 +19,13 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 import numpy as np
-from frontier import Ground, Look, Rung, pilot, survey
 from numpy.typing import NDArray
 from scipy import special
 
@@ -32,17 +34,21 @@ from medsweep.stats.decide import _adjust
 from medsweep.stats.frame import Entry
 from medsweep.stats.judge import Evidence, Judge
 from medsweep.stats.metrics import Counts
+from medsweep.sweep.frontier import Ground, Look, Rung, survey, trials_at
 
 Array = NDArray[np.float64]
 Right = NDArray[np.bool_]
 Pair = tuple[str, int] | None
 
+HOLD = os.environ.get("HOLD") == "1"
 MARGIN, ALPHA, RESAMPLES = 0.05, 0.05, 600
 PARAMETERS = {"tiny": 22e6, "small": 66e6, "base": 110e6, "large": 335e6}
+MODELS = tuple(PARAMETERS)
 SIZES = (25, 50, 100, 200, 400)
 TRIALS, EPOCHS, LEAST_DOCUMENTS = 8, 8, 60 * 8
-# Latent difficulty of a document: shared by all systems, by a cell's, a system's own.
-SHARED, WITHIN = 0.5, 0.2
+# Latent difficulty of a document: its variance shared by all systems, by a cell's, by a draw's;
+# the rest is a run's own.
+SHARED, WITHIN, OF_DRAW = 0.5, 0.2, 0.15
 # ASHA: shares of a trial's budget at which it may be stopped, and how far scores are from final.
 RUNGS = ((1 / 8, 0.03), (3 / 8, 0.015))
 
@@ -72,86 +78,103 @@ class Scenario:
     draws: int = 3
 
 
-@dataclass
-class Recorded:
-    """One cell as the grid has it.
+# (grid or frontier, model number, size, number) of the trial that first proposed it; the middle of
+# the space is the same recipe everywhere.
+Recipe = tuple[int, int, int, int]
 
-    Attributes:
-        trials: dev answers of every search trial.
-        ended: share of its budget that each trial got.
-        cut: dev documents; the rest is test.
-        ease: (draws, documents): latent ease of each document for each draw, whatever the recipe.
-        score: (draws, trials): true score of each recipe on each draw.
-        unit: cost of a whole trial.
+
+class World:
+    """Everything that training can turn out, made when it is asked for.
+
+    Args:
+        s: the truth.
+        seed: of all that happens.
+        likeness: correlation of a recipe's quality between two training sizes of a model.
     """
 
-    trials: list[Right]
-    ended: list[float]
-    cut: int
-    ease: Array
-    score: Array
-    unit: float
+    def __init__(self, s: Scenario, seed: int, likeness: float) -> None:
+        self.s, self._seed, self._likeness = s, seed, likeness
+        shared = self._rng(0).standard_normal(s.dev + s.test) * np.sqrt(SHARED)
+        own = np.sqrt(1 - SHARED) * self._rng(1).standard_normal(s.dev + s.test)
+        self.reference: Right = shared + own < special.ndtri(s.reference)
+        self._shared = shared
+        self._ease: dict[tuple[int, int, int], tuple[Array, float]] = {}
+        self._runs: dict[tuple[Recipe, int, int, int], Right] = {}
 
-    def best(self, trials: int) -> int | None:
-        """The best finished among the first ``trials``."""
-        done = [t for t in range(trials) if self.ended[t] == 1]
-        return max(done, key=lambda t: (self.trials[t].mean(), -t), default=None)
+    def _rng(self, *key: int) -> np.random.Generator:
+        return np.random.default_rng([self._seed, *key])
 
-    def confirmed(self, trials: int) -> Right:
-        """Answers of the best recipe on every draw: (draws, documents)."""
-        best = self.best(trials)
-        right: Right = self.ease < _threshold(self.score[:, best])[:, None]
-        right[0, : self.cut] = self.trials[best or 0]
-        return right
+    def run(self, recipe: Recipe, size: int, draw: int, kind: int = 0) -> Right:
+        """Answers of one training: (dev and test documents,)."""
+        key = recipe, size, draw, kind
+        if key not in self._runs:
+            ease, shift = self._draw(recipe[1], size, draw)
+            rng = self._rng(3, *recipe, size, draw, kind)
+            run = np.sqrt(1 - SHARED - WITHIN - OF_DRAW) * rng.standard_normal(len(ease))
+            score = self.s.reference + self.s.curve(recipe[1], size) + shift
+            score += self._sd(size) * np.sqrt(0.5) * float(rng.standard_normal())
+            score -= self._loss(recipe, size)
+            self._runs[key] = ease + run < special.ndtri(np.clip(score, 0.02, 0.995))
+        return self._runs[key]
 
-    def cost(self, trials: int, draws: int) -> float:
-        """Of some trials and some draws; the first draw is the search's winner, adopted."""
-        return self.unit * (sum(self.ended[:trials]) + max(0, draws - 1))
+    def _draw(self, model: int, size: int, draw: int) -> tuple[Array, float]:
+        """Ease of the documents for one draw of a cell, and how good the draw is."""
+        key = model, size, draw
+        if key not in self._ease:
+            cell = self._rng(4, model, size).standard_normal(len(self._shared))
+            rng = self._rng(5, *key)
+            own = np.sqrt(OF_DRAW) * rng.standard_normal(len(self._shared))
+            shift = self._sd(size) * np.sqrt(0.5) * float(rng.standard_normal())
+            self._ease[key] = self._shared + np.sqrt(WITHIN) * cell + own, shift
+        return self._ease[key]
+
+    def _sd(self, size: int) -> float:
+        return self.s.sd * float((size / SIZES[0]) ** -0.25)
+
+    def _loss(self, recipe: Recipe, size: int) -> float:
+        """Exponential at every size, and alike between sizes."""
+        common = float(self._rng(6, *recipe).standard_normal())
+        own = float(self._rng(7, *recipe, size).standard_normal())
+        z = np.sqrt(self._likeness) * common + np.sqrt(1 - self._likeness) * own
+        loss = -self.s.recipe * float(np.log(special.ndtr(-z)))
+        return loss / 2 if recipe[3] == 0 else loss
+
+
+def cost_of(model: int, size: int) -> float:
+    """Of one whole trial."""
+    return PARAMETERS[MODELS[model]] * max(EPOCHS * size, LEAST_DOCUMENTS)
 
 
 @dataclass
-class Sweep:
-    """A recorded full grid."""
+class Search:
+    """The search of one cell.
 
-    cells: dict[Rung, Recorded]
-    dev: Right
-    test: Right
+    Attributes:
+        cost: of its trials, those that were stopped in part.
+        ranking: the best on dev first, those that were stopped last.
+    """
 
-
-def simulate(s: Scenario, rng: np.random.Generator) -> Sweep:
-    """One full grid."""
-    documents = s.dev + s.test
-    shared = np.sqrt(SHARED) * rng.standard_normal(documents)
-    own = np.sqrt(1 - SHARED)
-    reference = shared + own * rng.standard_normal(documents) < special.ndtri(s.reference)
-    cells = {}
-    for m, (model, parameters) in enumerate(PARAMETERS.items()):
-        for size in SIZES:
-            unit = parameters * max(EPOCHS * size, LEAST_DOCUMENTS)
-            cells[model, size] = _cell(s, rng, shared, s.curve(m, size), size, unit)
-    return Sweep(cells, reference[: s.dev], reference[s.dev :])
+    cost: float
+    ranking: list[Recipe]
 
 
-def _cell(
-    s: Scenario, rng: np.random.Generator, shared: Array, gap: float, size: int, unit: float
-) -> Recorded:
-    of_cell = shared + np.sqrt(WITHIN) * rng.standard_normal(len(shared))
-    sd = s.sd * (size / SIZES[0]) ** -0.25
-    shifts = sd * rng.standard_normal(s.draws)
-    losses = rng.exponential(s.recipe, TRIALS)
-    losses[0] *= 0.5
-    own = np.sqrt(1 - SHARED - WITHIN)
-    ease = of_cell + own * rng.standard_normal((s.draws, len(shared)))
-    score = s.reference + gap + shifts[:, None] - losses
-    in_search = of_cell[: s.dev] + own * rng.standard_normal((TRIALS, s.dev))
-    trials = list(in_search < _threshold(score[0])[:, None])
-    ended = _halving([float(t.mean()) for t in trials], rng)
-    return Recorded(trials, ended, s.dev, ease, score, unit)
+def search(world: World, model: int, size: int, recipes: list[Recipe], sweep: int) -> Search:
+    """Try recipes on the first draw."""
+    dev = [float(world.run(r, size, 0, sweep)[: world.s.dev].mean()) for r in recipes]
+    rng = world._rng(8, model, size, sweep)
+    ended = _halving(dev, rng)
+    order = sorted(range(len(recipes)), key=lambda i: (ended[i] < 1, -dev[i], i))
+    return Search(sum(ended) * cost_of(model, size), [recipes[i] for i in order])
 
 
-def _threshold(score: Array) -> Array:
-    threshold: Array = special.ndtri(np.clip(score, 0.02, 0.995))
-    return threshold
+def proposals(model: int, size: int, sweep: int) -> list[Recipe]:
+    """The middle of the space, and random ones."""
+    return [(0, model, 0, 0), *((sweep, model, size, t) for t in range(1, TRIALS))]
+
+
+def confirm(world: World, recipe: Recipe, size: int, sweep: int) -> Right:
+    """Answers of a recipe on every draw; the first is the search's: (draws, documents)."""
+    return np.stack([world.run(recipe, size, d, sweep) for d in range(world.s.draws)])
 
 
 def _halving(finals: list[float], rng: np.random.Generator) -> list[float]:
@@ -171,91 +194,93 @@ def _halving(finals: list[float], rng: np.random.Generator) -> list[float]:
     return ended
 
 
+# -- the two strategies -----------------------------------------------------------------------
+
+
+def grid(world: World, sweep: int = 0) -> tuple[dict[Rung, Right], float]:
+    """Every cell searched and confirmed: answers on all draws, and the cost of it."""
+    cells, cost = {}, 0.0
+    for m, model in enumerate(MODELS):
+        for size in SIZES:
+            found = search(world, m, size, proposals(m, size, sweep), sweep)
+            cells[model, size] = confirm(world, found.ranking[0], size, sweep)
+            cost += found.cost + (world.s.draws - 1) * cost_of(m, size)
+    return cells, cost
+
+
+def frontier(world: World, hold: bool) -> tuple[dict[Rung, Right], float, list[Rung]]:
+    """What the frontier confirms, the cost of all that it trains, and what it gives up as hopeless."""
+    s = world.s
+    chains = tuple((model, SIZES) for model in MODELS)
+    ground = Ground(chains, MARGIN, ALPHA, s.draws, 1, s.dev, s.test)
+    reference = float(world.reference[: s.dev].mean())
+    searched: dict[Rung, Search] = {}
+    confirmed: dict[Rung, Right] = {}
+    cost = 0.0
+    while True:
+        looks = {r: _look(world, r, f, confirmed.get(r)) for r, f in searched.items()}
+        found = survey(ground, reference, looks)
+        if found.rung is None:
+            lost = [r for r, d in found.given_up.items() if not d.needless]
+            absent = [(m, 0) for m in MODELS if m not in {m for m, _ in confirmed}]
+            return confirmed, cost, (lost + absent) if hold else []
+        rung = model, size = found.rung
+        m, step = MODELS.index(model), SIZES.index(size)
+        if rung in searched:
+            confirmed[rung] = confirm(world, searched[rung].ranking[0], size, 0)
+            cost += cost_of(m, size) * (s.draws - 1)
+            continue
+        below = [searched[model, z] for z in SIZES[:step]]
+        recipes = below[-1].ranking[: trials_at(TRIALS, step)] if below else None
+        searched[rung] = search(world, m, size, recipes or proposals(m, size, 0), 0)
+        cost += searched[rung].cost
+
+
+def _look(world: World, rung: Rung, found: Search, confirmed: Right | None) -> Look:
+    cut = world.s.dev
+    if confirmed is None:
+        return Look("tried", float(world.run(found.ranking[0], rung[1], 0)[:cut].mean()))
+    scores = tuple(float(d[:cut].mean()) for d in confirmed)
+    return Look("confirmed", float(np.mean(scores[1:] or scores)), scores)
+
+
 # -- verdicts ---------------------------------------------------------------------------------
 
 
 def verdict(
-    sweep: Sweep, searched: Mapping[Rung, int], weights: NDArray[np.float32]
-) -> tuple[Pair, Pair]:
-    """Smallest model and fewest labels by medsweep's own decision."""
-    rungs = sorted(searched)
+    world: World,
+    cells: Mapping[Rung, Right],
+    weights: NDArray[np.float32],
+    given_up: Collection[Rung] = (),
+) -> list[Rung]:
+    """The cells that match by medsweep's own decision."""
+    rungs = sorted(cells)
     if not rungs:
-        return None, None
+        return []
     entries, rows = [], []
-    for model, size in rungs:
-        cell = sweep.cells[model, size]
-        test = cell.confirmed(searched[model, size])[:, cell.cut :]
+    for rung in rungs:
+        test = cells[rung][:, world.s.dev :]
         at = tuple(range(len(rows), len(rows) + len(test)))
-        entries.append(Entry("finetuned", model, size, tuple(range(len(test))), at))
+        entries.append(Entry("finetuned", *rung, tuple(range(len(test))), at))
         rows += list(test)
     reference = Entry("zero_shot", "reference", None, (0,), (len(rows),))
-    right = np.stack([*rows, sweep.test])
+    right = np.stack([*rows, world.reference[world.s.dev :]])
     hit = right.astype(np.float32)[:, :, None]
     one = np.ones((right.shape[1], 1), dtype=np.float32)
     counts = Counts("accuracy", hit, np.broadcast_to(one, hit.shape), one, right.shape[1])
     evidence = Evidence.measure(counts, [*entries, reference], weights, right)
     judge = Judge(evidence, reference, MARGIN, ALPHA)
-    # A planned model of which nothing was trained keeps its share of alpha, as one that fails does.
-    absent = [Entry("finetuned", m, 0, (), ()) for m in PARAMETERS if m not in dict(rungs)]
-    p_values = [*(judge.compare(e).p_value for e in entries), *(1.0 for _ in absent)]
-    adjusted = _adjust([*entries, *absent], p_values)[: len(rungs)]
-    matched = [r for r, p in zip(rungs, adjusted, strict=True) if p is not None and p <= ALPHA]
+    p_values = [judge.compare(e).p_value for e in entries]
+    entries += [Entry("finetuned", *r, (), ()) for r in given_up]
+    p_values += [1.0] * len(given_up)
+    adjusted = _adjust(entries, p_values)
+    return [r for r, p in zip(rungs, adjusted, strict=False) if p is not None and p <= ALPHA]
+
+
+def answers(matched: Collection[Rung]) -> tuple[Pair, Pair]:
+    """Smallest model and fewest labels."""
     smallest = min(matched, key=lambda r: (PARAMETERS[r[0]], r[1]), default=None)
     return smallest, min(matched, key=lambda r: (r[1], PARAMETERS[r[0]]), default=None)
-
-
-# -- the frontier on a recorded grid -----------------------------------------------------------
-
-
-def replay(sweep: Sweep, s: Scenario) -> tuple[dict[Rung, int], float]:
-    """The cells that the frontier confirms, after how many trials, and what all of it costs."""
-    cells = sweep.cells
-    ground = Ground(
-        tuple((model, SIZES) for model in PARAMETERS),
-        pilot({r: c.unit for r, c in cells.items()}),
-        MARGIN,
-        ALPHA,
-        s.draws,
-        1,
-        s.dev,
-        s.test,
-    )
-    asked: dict[Rung, int] = {}
-    confirmed: dict[Rung, int] = {}
-    dropped: list[Rung] = []
-    while True:
-        looks = {r: _look(sweep, r, n, r in confirmed) for r, n in asked.items()}
-        found = survey(ground, looks, dropped)
-        dropped += found.drops
-        confirmed |= {r: asked[r] for r in found.enough}
-        if found.open:
-            rung = min(found.open, key=lambda r: (asked.get(r, 0), -r[1]))
-            asked[rung] = asked.get(rung, 0) + 1
-            confirmed |= {rung: TRIALS} if asked[rung] == TRIALS else {}
-        elif not found.enough:
-            break
-    cost = sum(cells[r].cost(n, s.draws if r in confirmed else 0) for r, n in asked.items())
-    return confirmed, cost
-
-
-def _look(sweep: Sweep, rung: Rung, ended: int, confirmed: bool) -> Look:
-    cell = sweep.cells[rung]
-    if confirmed:
-        right = cell.confirmed(ended)[:, : cell.cut]
-        gain = (right.astype(float) - sweep.dev).mean(axis=0)
-        scores = tuple(float(d.mean()) for d in right)
-        return Look("confirmed", ended, TRIALS, *_error(gain), None, scores)
-    best = cell.best(ended)
-    if best is None:
-        return Look("searching", ended, TRIALS)
-    scores = tuple(float(t.mean()) for t in cell.trials[:ended])
-    spread = float(np.std(scores, ddof=1)) if ended > 1 else None
-    gain = cell.trials[best].astype(float) - sweep.dev
-    return Look("searching", ended, TRIALS, *_error(gain), spread)
-
-
-def _error(gain: Array) -> tuple[float, float]:
-    return float(gain.mean()), float(gain.var(ddof=1) / len(gain))
 
 
 # -- the table ---------------------------------------------------------------------------------
@@ -292,6 +317,9 @@ def scenarios() -> list[Scenario]:
         Scenario("tiny from a small size, dev 60", small, dev=60),
         Scenario("nothing, by little, dev 60", rising(-0.15, -0.12, -0.10, -0.08), dev=60),
         Scenario("tiny from a small size, dev 200", small, dev=200),
+        Scenario("edge", lambda _m, _n: -MARGIN, recipe=1e-6),
+        Scenario("edge, draws differ", lambda _m, _n: -MARGIN, recipe=1e-6, sd=0.09),
+        Scenario("edge, dev 400", lambda _m, _n: -MARGIN, recipe=1e-6, sd=0.06, dev=400, test=300),
     ]
 
 
@@ -301,35 +329,44 @@ class Tally:
 
     same: list[bool] = field(default_factory=list)
     smallest: list[bool] = field(default_factory=list)
-    more: list[bool] = field(default_factory=list)
+    fewest: list[bool] = field(default_factory=list)
+    again: list[bool] = field(default_factory=list)
+    again1: list[bool] = field(default_factory=list)
+    false: list[bool] = field(default_factory=list)
+    falseg: list[bool] = field(default_factory=list)
+    any: list[bool] = field(default_factory=list)
+    anyg: list[bool] = field(default_factory=list)
     cost: list[float] = field(default_factory=list)
-    grid: float = 0.0
-    frontier: float = 0.0
 
 
-def measure(s: Scenario, sweeps: int, seed: int) -> Tally:
-    """Grid and frontier on the same sweeps."""
-    rng = np.random.default_rng([seed, 5])
-    weights = bootstrap.resample(s.test, RESAMPLES, rng)
+def measure(s: Scenario, sweeps: int, seed: int, likeness: float) -> Tally:
+    """Grid, second grid and frontier in the same worlds."""
+    weights = bootstrap.resample(s.test, RESAMPLES, np.random.default_rng([seed, 5]))
     tally = Tally()
-    for _ in range(sweeps):
-        sweep = simulate(s, rng)
-        grid = verdict(sweep, dict.fromkeys(sweep.cells, TRIALS), weights)
-        confirmed, cost = replay(sweep, s)
-        found = verdict(sweep, confirmed, weights)
-        tally.same.append(found == grid)
-        tally.smallest.append(found[0] == grid[0])
-        tally.more.append(_further(found) < _further(grid))
-        tally.cost.append(cost / sum(c.cost(TRIALS, s.draws) for c in sweep.cells.values()))
+
+    def wrong(matched: Collection[Rung]) -> bool:
+        return any(s.curve(MODELS.index(m), n) <= -MARGIN + 1e-9 for m, n in matched)
+
+    for number in range(sweeps):
+        world = World(s, seed * 100_000 + number, likeness)
+        cells, whole = grid(world)
+        gmatched = verdict(world, cells, weights)
+        wanted = answers(gmatched)
+        confirmed, cost, lost = frontier(world, HOLD)
+        fmatched = verdict(world, confirmed, weights, lost)
+        found = answers(fmatched)
+        again = answers(verdict(world, grid(world, 1)[0], weights))
+        tally.same.append(found == wanted)
+        tally.smallest.append((found[0] or "-")[0] == (wanted[0] or "-")[0])
+        tally.fewest.append((found[1] or "--")[1] == (wanted[1] or "--")[1])
+        tally.again.append(again == wanted)
+        tally.again1.append((again[0] or "-")[0] == (wanted[0] or "-")[0])
+        tally.false.append(wrong(fmatched))
+        tally.falseg.append(wrong(gmatched))
+        tally.any.append(bool(fmatched))
+        tally.anyg.append(bool(gmatched))
+        tally.cost.append(cost / whole)
     return tally
-
-
-def _further(found: tuple[Pair, Pair]) -> tuple[float, float]:
-    smallest, fewest = found
-    return (
-        PARAMETERS[smallest[0]] if smallest else np.inf,
-        float(fewest[1]) if fewest else np.inf,
-    )
 
 
 def main() -> None:
@@ -337,14 +374,29 @@ def main() -> None:
     parser.add_argument("--sweeps", type=int, default=300)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default="")
+    parser.add_argument("--likeness", type=float, default=0.8)
     options = parser.parse_args()
     sweeps = 60 if options.quick else options.sweeps
     start = time.perf_counter()
     for i, s in enumerate(scenarios()):
         if options.only not in s.name:
             continue
-        t = measure(s, sweeps, i)
-        found = [np.mean(v) for v in (t.same, t.smallest, t.more, t.cost)]
+        t = measure(s, sweeps, i, options.likeness)
+        found = [
+            np.mean(v)
+            for v in (
+                t.same,
+                t.again,
+                t.smallest,
+                t.again1,
+                t.fewest,
+                t.any,
+                t.anyg,
+                t.false,
+                t.falseg,
+                t.cost,
+            )
+        ]
         print(f"| {s.name} | {s.dev} |", " | ".join(f"{v:.3f}" for v in found), "|", flush=True)
     print(f"{time.perf_counter() - start:.0f} s")
 

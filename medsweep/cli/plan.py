@@ -78,7 +78,8 @@ def _work(plan: Plan) -> dict[str, Any]:
             for name, folder in plan.folders.items()
         },
         "seconds": sum(c.seconds for c in found.values()),
-        "assumptions": assumptions(),
+        "strategy": plan.sweep.strategy,
+        "assumptions": assumptions(plan.sweep.strategy),
     }
 
 
@@ -123,8 +124,10 @@ def _show(found: dict[str, Any]) -> None:
     for note in found["notes"]:
         console.print(f"note: {note}")
     folds = f" in {found['folds']} folds" if found["folds"] > 1 else ""
+    most = "at most " if found["strategy"] == "frontier" else ""
     console.print(
-        f"{found['name']}: {found['cells']} cells{folds}, {found['search_trials']} search trials, "
+        f"{found['name']}: {found['cells']} cells{folds}, "
+        f"{most}{found['search_trials']} search trials, "
         f"{found['confirmations']} confirmations (draws: {found['draws']}), "
         f"{len(found['arms'])} other arms"
     )
@@ -155,7 +158,8 @@ def _show_models(found: dict[str, Any], console: Console) -> None:
         tokens.add_row(name, *map(_millions, read))
     console.print(cost)
     console.print(tokens)
-    console.print(f"about {_duration(found['seconds'])} in all, if")
+    most = "at most " if found["strategy"] == "frontier" else ""
+    console.print(f"{most}about {_duration(found['seconds'])} in all, if")
     for line in found["assumptions"]:
         console.print(f"- {line}")
 

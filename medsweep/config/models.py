@@ -323,7 +323,11 @@ class Resources(_Section):
 
 
 class Sweep(_Section):
-    """A whole sweep file."""
+    """A whole sweep file.
+
+    ``strategy`` is how its cells are gone through: all of them (``grid``), or the cheapest first
+    and only those that can still change the verdict, as dev shows (``frontier``).
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$")]
     task: Task
@@ -335,6 +339,7 @@ class Sweep(_Section):
     draws: Count = 3
     arms: tuple[Arm, ...] = (Arm(arm="majority"), Arm(arm="tfidf"), Arm(arm="probe"))
     search: Search = Search()
+    strategy: Literal["grid", "frontier"] = "grid"
     training: Training = Training()
     early_stopping: EarlyStopping | None = EarlyStopping()
     engine: Literal["shared", "solo"] = "shared"
@@ -349,6 +354,15 @@ class Sweep(_Section):
         if len(set(sizes)) != len(sizes):
             raise ValueError("a training size appears twice; keep one")
         return (*sorted(numbers), *([s for s in sizes if s == "all"]))
+
+    @model_validator(mode="after")
+    def _reference_is_seen_on_dev(self) -> Self:
+        if self.strategy == "frontier" and self.reference.arm == "predictions":
+            raise ValueError(
+                "strategy frontier compares with the reference on dev, and imported predictions "
+                "are of test documents; use strategy: grid"
+            )
+        return self
 
     @model_validator(mode="after")
     def _methods_fit(self) -> Self:

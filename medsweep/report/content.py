@@ -38,7 +38,7 @@ def sections(
         _section("budget", "Label budget", [tables.labels(verdict)] if verdict["cells"] else []),
         _section("arms", "All arms", [tables.arms(verdict)]),
         _section("mistakes", "Where the mistakes are", _mistakes(verdict, predictions)),
-        _section("search", "How the search went", _search(verdict, trials)),
+        _section("search", "How the search went", [*_strategy(verdict), *_search(verdict, trials)]),
         _section(
             "power",
             "What the test set can decide",
@@ -99,6 +99,15 @@ def _mistakes(verdict: Mapping[str, Any], predictions: pd.DataFrame | None) -> l
 def _title(system: Mapping[str, Any]) -> str:
     size = f" n={system['train_size']}" if system["train_size"] else ""
     return words.system_name(system["arm"], system["model"]) + size
+
+
+def _strategy(verdict: Mapping[str, Any]) -> list[Block]:
+    found = verdict.get("strategy") or {}
+    if found.get("name") != "frontier":
+        return []
+    given_up = [_sentence(sentences.given_up(cell)) for cell in found["given_up"]]
+    text = Text(sentences.frontier(len(given_up)))
+    return [text, Bullets(given_up)] if given_up else [text]
 
 
 def _search(verdict: Mapping[str, Any], trials: pd.DataFrame | None) -> list[Any]:

@@ -7,6 +7,17 @@ from typing import Any
 
 from medsweep.report import words
 
+FRONTIER = (
+    "Cells were gone through from the smallest model and the smallest training size up; each "
+    "larger size took over the best third of the configurations of the size below it (successive "
+    "halving over training sizes)."
+)
+GIVING_UP = (
+    "A cell was given up where its predictive power, the chance of a match seen from the "
+    "development set alone, was below 5 %, or where another cell with as small a model and as few "
+    "labels had 90 % or more."
+)
+
 
 def headline(verdict: Mapping[str, Any]) -> str:
     """The verdict in one to three sentences, with its numbers.
@@ -132,13 +143,19 @@ def _training(verdict: Mapping[str, Any], sweep: Mapping[str, Any]) -> list[str]
     if search := sweep.get("search"):
         dev = cells[0]["labels_used"] - cells[0]["train_size"] if cells else 0
         stopping = " with early stopping by successive halving" * bool(sweep.get("early_stopping"))
+        frontier = sweep.get("strategy") == "frontier"
+        where = "the smallest size of each model" if frontier else "each model and size"
         text.append(
-            "Adapters were low-rank (LoRA). For each model and size "
+            f"Adapters were low-rank (LoRA). For {where} "
             f"{words.plural(search.get('trials') or 1, 'configuration')} "
             f"({_space(search)}) of at most {words.plural(search.get('epochs') or 1, 'epoch')} "
             f"{'was' if search.get('trials') == 1 else 'were'} tried{stopping} on a development "
             f"set of {dev} documents, which count as labels; the best was trained on every draw."
         )
+        if frontier:
+            text.append(FRONTIER)
+            if given_up := (verdict.get("strategy") or {}).get("given_up"):
+                text.append(f"{GIVING_UP} {_number_given_up(len(given_up))}")
     text.append(_evaluation(sweep))
     return text
 
@@ -191,6 +208,25 @@ def _analysis(verdict: Mapping[str, Any]) -> list[str]:
         "over models and a fixed sequence from the largest training size down within a model. "
         "Unparsable outputs counted as wrong."
     ]
+
+
+def frontier(given_up: int) -> str:
+    """How ``strategy: frontier`` went through the cells, and how many it passed over."""
+    lost = f"{GIVING_UP} None of those can be called a match. " if given_up else ""
+    return f"The strategy was frontier. {FRONTIER} {lost}{_number_given_up(given_up)}"
+
+
+def _number_given_up(number: int) -> str:
+    if not number:
+        return "No cell was given up."
+    return f"{words.plural(number, 'cell')} {'was' if number == 1 else 'were'} given up."
+
+
+def given_up(cell: Mapping[str, Any]) -> str:
+    """``minilm n=400: not run; minilm with n=100 is as good as sure to match``."""
+    trials = cell["trials"]
+    how = f"{words.plural(trials, 'trial')}, not confirmed" if trials else "not run"
+    return f"{cell['model']} n={cell['train_size']}: {how}; {cell['reason']}"
 
 
 def limitations(verdict: Mapping[str, Any]) -> list[str]:

@@ -1,17 +1,20 @@
 """What comes next, and what has happened: the sweep's logic, without Ray.
 
-A cell is searched, then its best recipe is confirmed on every draw as soon as its own search is
-over; no cell waits for another. Everything is written to the journal before it is acted on.
+In a grid a cell is searched, then its best recipe is confirmed on every draw as soon as its own
+search is over; no cell waits for another. Under ``strategy: frontier`` a :class:`Guide` says which
+cell comes next. Everything is written to the journal before it is acted on.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from medsweep.models.shape import shape_of
+from medsweep.sweep.frontier import Rung
+from medsweep.sweep.guide import Guide
 from medsweep.sweep.halving import Halving
 from medsweep.sweep.items import Cell, Item, Status, derive_seed
 from medsweep.sweep.journal import Journal
@@ -62,7 +65,9 @@ class Coordinator:
         }
         # One trial of a cell at a time where there are cells enough to keep every slot busy:
         # each proposal then knows all that came before, and a search is the same in every run.
-        self._abreast = max(1, -(-concurrency // max(1, len(plan.cells))))
+        self._guide = Guide(plan) if sweep.strategy == "frontier" else None
+        searched = len(plan.workload.folds) if self._guide else len(plan.cells)
+        self._abreast = max(1, -(-concurrency // max(1, searched)))
         self._proposed: dict[Cell, int] = dict.fromkeys(plan.cells, 0)
         # Without embeddings, which cost nothing and are most of a small multilingual model.
         self._weights = {name: shape_of(folder).weights for name, folder in plan.folders.items()}
@@ -95,23 +100,52 @@ class Coordinator:
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to do."""
-        return not (self._live or self._ready or self._arms or self._searchable())
+        return not (self._live or self._ready or self._arms or self._searchable() or self._due())
+
+    def given_up(self) -> Collection[Rung]:
+        """What the guide passes over, as it looks now; nothing in a grid."""
+        return self._guide.survey(self.records).given_up if self._guide else ()
 
     def _pick(self) -> Item | None:
         if self._ready:
             return self._ready.popleft()
         if self._arms:
             return self._arms.popleft()
+        if due := self._due():
+            return due[0]
         running = self.records.running
         cells = [c for c in self._searchable() if running(c, "search") < self._abreast]
         if not cells:
             return None
+        if self._guide is not None:
+            return self._propose(cells[0])
         # Cells take turns; within a turn the longest come first, which shortens the tail.
         cell = min(cells, key=lambda c: (self._proposed[c], -self._cost(c), c))
         return self._propose(cell)
 
     def _searchable(self) -> list[Cell]:
-        return [c for c in self.plan.cells if self._proposed[c] < self.plan.budgets[c]]
+        cells: Iterable[Cell] = self.plan.cells
+        if self._guide is not None:
+            cells = [*self._guide.reference, *self._guided()]
+        return [c for c in cells if self._proposed[c] < self.plan.budgets[c]]
+
+    def _guided(self) -> list[Cell]:
+        """The cells that the guide goes on with, in every fold."""
+        assert self._guide is not None
+        rung = self._guide.survey(self.records).rung
+        return self._guide.cells(rung) if rung is not None else []
+
+    def _due(self) -> list[Item]:
+        """The confirmations that the guide waits for; a grid has them ready."""
+        if self._guide is None:
+            return []
+        over = [c for c in self._guided() if self._search_over(c)]
+        known = self.records.by_name
+        return [i for c in over for i in self._confirm_items(c) if i.name not in known]
+
+    def _search_over(self, cell: Cell) -> bool:
+        over = self._proposed[cell] >= self.plan.budgets[cell]
+        return over and not self.records.running(cell, "search")
 
     def _cost(self, cell: Cell) -> int:
         """Of a trial, roughly and up to a factor."""
@@ -123,15 +157,25 @@ class Coordinator:
     def _propose(self, cell: Cell) -> Item:
         number = self._proposed[cell]
         self._proposed[cell] += 1
-        params, recipe = self._studies[cell].propose(number)
+        params, recipe = self._recipe(cell, number)
         return Item(
             f"{self._name(cell)}-t{number:02d}",
             "search",
             cell,
             number=number,
             params=params,
-            recipe=recipe.to_dict(),
+            recipe=recipe,
         )
+
+    def _recipe(self, cell: Cell, number: int) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Parameters and recipe of a trial: taken over from a smaller size, or Optuna's."""
+        carried = self._guide.carried(cell, self.records) if self._guide else []
+        if number < len(carried):
+            best = carried[number].item
+            seed = derive_seed(self.plan.sweep.seed, "trial", cell.name, number)
+            return best.params, {**best.recipe, "seed": seed}
+        params, recipe = self._studies[cell].propose(number)
+        return params, recipe.to_dict()
 
     def _confirm_items(self, cell: Cell) -> list[Item]:
         """The best recipe of a searched cell on every draw.
@@ -205,20 +249,22 @@ class Coordinator:
     def _search_trial_ended(self, record: Record) -> None:
         cell = record.item.cell
         self._studies[cell].tell(record)
-        over = self._proposed[cell] >= self.plan.budgets[cell]
-        if over and not self.records.running(cell, "search"):
-            names = self.records.by_name
-            self._ready.extend(
-                i
-                for i in self._confirm_items(cell)
-                if i.name not in names or names[i.name].status == "failed"
-            )
+        guided = self._guide is not None and cell not in self._guide.reference
+        if not guided and self._search_over(cell):
+            self._ready.extend(self._confirm_items(cell))
 
     def _clear(self, cell: Cell) -> None:
         """Remove the states of a confirmed cell's trials: the largest files of a sweep."""
         confirmed = self.records.of(cell, "confirm")
         if len(confirmed) == self.plan.draws_of(cell) and all(r.ended for r in confirmed):
             for record in [*self.records.of(cell, "search"), *confirmed]:
+                TrialFolder(self._root, record.item.name).forget_state()
+
+    def clear_given_up(self) -> None:
+        """Remove the states of searched cells that the guide has passed over, at the very end."""
+        given_up = self.given_up()
+        for cell in self.plan.cells:
+            for record in self.records.of(cell, "search") if cell.rung in given_up else ():
                 TrialFolder(self._root, record.item.name).forget_state()
 
     def _write(self, event: str, **fields: Any) -> None:
@@ -243,8 +289,9 @@ class Coordinator:
                 self._search_trial_ended(self.records.by_name[str(name)])
         known = self.records.by_name
         # Confirm trials queued by the replay may have been proposed later in the journal.
-        self._ready = deque(
-            i for i in self._ready if i.name not in known or known[i.name].status == "failed"
+        self._ready = deque(i for i in self._ready if i.name not in known)
+        self._ready.extend(
+            r.item for r in known.values() if r.item.phase == "confirm" and r.status == "failed"
         )
         self._arms = deque(
             i for i in self._arms if i.name not in known or known[i.name].status == "failed"

@@ -73,10 +73,11 @@ def costs(plan: Plan) -> dict[str, Cost]:
     return {name: _cost(plan, name) for name in plan.folders}
 
 
-def assumptions() -> list[str]:
+def assumptions(strategy: str) -> list[str]:
     """What the numbers rest on."""
     device = "GPUs" if torch.cuda.is_available() else "cores"
     return [
+        *(["no cell is given up"] if strategy == "frontier" else []),
         "no trial is stopped early, and the first of top_layers is the best",
         f"all of this machine's {device} compute, at {REACHED[torch.bfloat16]:.0%} (bf16; fp32: "
         f"{REACHED[torch.float32]:.0%}) of the rate of a matrix product, measured now, 2 "

@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from medsweep.errors import MedsweepError
@@ -113,29 +114,43 @@ class Host:
                 **_device(),
             }
 
-    def arm(self, item: Item) -> list[dict[str, Any]]:
-        """Predict the test documents with another arm: at every size and draw if it learns."""
+    def arm(self, item: Item) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Predict the test documents with another arm: at every size and draw if it learns.
+
+        Returns:
+            The predictions; and for a reference that candidates are compared with on dev one point
+            with its mean score there, at the largest size.
+        """
         from medsweep.arms import make_arm
 
         with _only_place():
             assert item.arm is not None
-            wanted = self._work.arms[item.arm]
+            work, task = self._work, self._task()
+            wanted = work.arms[item.arm]
             folder = self._folder(item.cell.model) if wanted.model else None
-            arm = make_arm(wanted.arm, self._task(), model=folder, options=wanted.options)
+            arm = make_arm(wanted.arm, task, model=folder, options=wanted.options)
             rows: list[dict[str, Any]] = []
-            for number, fold in enumerate(self._work.folds):
+            scores: list[float] = []
+            for number, fold in enumerate(work.folds):
                 steps = (
-                    [(s, d) for s in self._work.sizes for d in range(self._work.draws)]
+                    [(s, d) for s in work.sizes for d in range(work.draws)]
                     if arm.trains
-                    else [(self._work.sizes[-1], 0)]
+                    else [(work.sizes[-1], 0)]
                 )
                 for size, draw in steps:
-                    train = self._work.train(Cell(item.cell.model, size, number), draw)
-                    found = arm.predict(train, fold.test, seed=self._work.seed + draw)
-                    rows += self._rows(found, size if arm.trains else 0, draw)
+                    compared = work.reference_on_dev and item.arm == 0 and size == work.sizes[-1]
+                    dev = fold.dev if compared else ()
+                    asked = [*fold.test, *(d.without_gold() for d in dev)]
+                    train = work.train(Cell(item.cell.model, size, number), draw)
+                    found = arm.predict(train, asked, seed=work.seed + draw)
+                    rows += self._rows(found[: len(fold.test)], size if arm.trains else 0, draw)
+                    if dev:
+                        values = [task.value(p) for p in found[len(fold.test) :]]
+                        scores.append(task.score([task.gold(d) for d in dev], values)[work.metric])
             del arm
             release()
-            return rows
+            points = [{"iteration": 1, "step": 0, "score": fmean(scores)}] if scores else []
+            return rows, points
 
     def detach(self, item: Item) -> None:
         """Forget a trial; unknown ones are ignored."""

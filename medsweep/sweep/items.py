@@ -33,6 +33,11 @@ class Cell:
         fold = f"-f{self.fold}" if folds > 1 else ""
         return f"{self.model}-n{self.size}{fold}"
 
+    @property
+    def rung(self) -> tuple[str, int]:
+        """(model, training size), whatever the fold."""
+        return self.model, self.size
+
 
 @dataclass(frozen=True, slots=True)
 class Item:

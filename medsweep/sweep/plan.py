@@ -16,6 +16,7 @@ from medsweep.config.models import slug
 from medsweep.corpus import Document
 from medsweep.errors import ConfigError, DataError
 from medsweep.models import ModelFolder, check_writes, resolve
+from medsweep.sweep.frontier import trials_at
 from medsweep.sweep.items import Cell
 from medsweep.tasks import MethodName, TaskKind, labels_of, make_task
 
@@ -37,7 +38,11 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Everything a host needs, and no more. Goes to hosts through Ray's object store only."""
+    """Everything a host needs, and no more. Goes to hosts through Ray's object store only.
+
+    ``arms`` begins with the reference, unless that is tuned; ``reference_on_dev`` says whether it
+    is scored on dev, too.
+    """
 
     kind: TaskKind
     labels: tuple[str, ...]
@@ -52,6 +57,7 @@ class Workload:
     seed: int
     methods: Mapping[str, MethodName] = field(default_factory=dict)
     attributes: tuple[str, ...] = ()
+    reference_on_dev: bool = False
 
     def train(self, cell: Cell, draw: int) -> list[Document]:
         """The training documents of a cell in a draw."""
@@ -64,7 +70,7 @@ class Plan:
 
     Attributes:
         cells: what is searched, candidates and tuned reference, over all folds.
-        budgets: search trials by cell.
+        budgets: search trials by cell; under ``strategy: frontier`` the most there can be.
         gold: gold of the test documents by id, as ``predictions.parquet`` holds it.
         groups: group of the test documents by id, where they have one.
         folders: models by slug.
@@ -134,8 +140,9 @@ def make_plan(sweep: Sweep) -> Plan:
     cells: dict[Cell, int] = {}
     for fold in range(len(folds)):
         for model in candidates:
-            for size in sizes:
-                cells[Cell(model, size, fold)] = trials[model]
+            for step, size in enumerate(sizes):
+                carried = step if sweep.strategy == "frontier" else 0
+                cells[Cell(model, size, fold)] = trials_at(trials[model], carried)
         if sweep.reference.arm == "finetuned" and reference_slug:
             cell = Cell(reference_slug, sizes[-1], fold)
             cells[cell] = sweep.reference.trials or trials[reference_slug]
@@ -154,6 +161,7 @@ def make_plan(sweep: Sweep) -> Plan:
         seed=sweep.seed,
         methods={slugs[m.id]: sweep.method_of(m) for m in _models(sweep)},
         attributes=task.attributes,
+        reference_on_dev=sweep.strategy == "frontier" and sweep.reference.arm != "finetuned",
     )
     return Plan(
         sweep=sweep,
@@ -212,7 +220,10 @@ def _resolve_models(sweep: Sweep) -> tuple[dict[str, str], dict[str, ModelFolder
 
 
 def _arms(sweep: Sweep) -> tuple[Arm, ...]:
-    """The arms to run: those listed, a probe for each candidate, and the reference."""
+    """The arms to run: the reference, unless it is tuned; those listed; a probe a candidate.
+
+    A listed arm is the reference where the two have the same options, or the reference none.
+    """
     arms: list[Arm] = []
     for arm in sweep.arms:
         if arm.arm == "probe" and arm.model is None:
@@ -226,19 +237,16 @@ def _arms(sweep: Sweep) -> tuple[Arm, ...]:
             arms.append(arm.model_copy(update={"model": model}))
         else:
             arms.append(arm)
-    if sweep.reference.arm != "finetuned":
-        same = [
-            a for a in arms if a.arm == sweep.reference.arm and a.model == sweep.reference.model
-        ]
-        if not same:
-            arms.append(
-                Arm(
-                    arm=sweep.reference.arm,
-                    model=sweep.reference.model,
-                    options=sweep.reference.options,
-                )
-            )
-    return tuple(arms)
+    wanted = sweep.reference
+    if wanted.arm == "finetuned":
+        return tuple(arms)
+    same = (
+        a
+        for a in arms
+        if (a.arm, a.model) == (wanted.arm, wanted.model) and wanted.options in ({}, a.options)
+    )
+    reference = next(same, None) or Arm(arm=wanted.arm, model=wanted.model, options=wanted.options)
+    return (reference, *(a for a in arms if a is not reference))
 
 
 _Division = tuple[list[Document], list[Document], list[Document]]

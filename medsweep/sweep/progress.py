@@ -44,11 +44,15 @@ class Dashboard:
     def _counts(self) -> tuple[int, int]:
         plan, records = self._of.plan, self._of.records
         done = sum(r.ended is not None for r in list(records.by_name.values()))
-        total = (
-            sum(plan.budgets.values())
-            + sum(map(plan.draws_of, plan.cells))
-            + len(plan.workload.arms)
-        )
+        given_up = self._of.given_up()
+        total = len(plan.workload.arms)
+        for cell in plan.cells:
+            whole = cell.rung not in given_up
+            total += (
+                plan.budgets[cell] + plan.draws_of(cell)
+                if whole
+                else len(records.of(cell, "search"))
+            )
         return done, total
 
     def _left(self, done: int, total: int) -> str:

@@ -13,6 +13,8 @@ import pandas as pd
 
 from medsweep.config.models import Arm
 from medsweep.errors import RunError
+from medsweep.sweep.frontier import GivenUp, Rung
+from medsweep.sweep.guide import Guide
 from medsweep.sweep.items import Cell, Item
 from medsweep.sweep.plan import Plan
 from medsweep.sweep.records import Records
@@ -130,12 +132,14 @@ def _reference_rows(plan: Plan, table: pd.DataFrame) -> pd.Series:
     return (table["arm"] == plan.reference["arm"]) & (table["model"] == model)
 
 
-def complete_cells(plan: Plan, records: Records) -> tuple[set[tuple[str, int]], list[str]]:
-    """(model, size) pairs confirmed on every draw and fold, and a line for each that is not.
+def complete_cells(
+    plan: Plan, records: Records, given_up: Mapping[Rung, GivenUp]
+) -> tuple[set[Rung], list[str]]:
+    """Those confirmed on every draw and fold, and a line for each that failed to be.
 
     A cell with a missing draw would be compared on fewer draws than it was meant to be.
     """
-    complete: set[tuple[str, int]] = set()
+    complete: set[Rung] = set()
     missing: list[str] = []
     for model, size in sorted({(c.model, c.size) for c in plan.cells}):
         confirmed = [
@@ -146,9 +150,38 @@ def complete_cells(plan: Plan, records: Records) -> tuple[set[tuple[str, int]], 
         ]
         if len(confirmed) == plan.draws_of(Cell(model, size)) * len(plan.workload.folds):
             complete.add((model, size))
-        else:
+        elif (model, size) not in given_up:
             missing.append(f"{model}-n{size}: no verdict, because trials failed")
     return complete, missing
+
+
+def given_up_cells(plan: Plan, records: Records) -> Mapping[Rung, GivenUp]:
+    """What ``strategy: frontier`` has passed over; nothing in a grid."""
+    frontier = plan.sweep.strategy == "frontier"
+    return Guide(plan).survey(records).given_up if frontier else {}
+
+
+def strategy_of(plan: Plan, records: Records, given_up: Mapping[Rung, GivenUp]) -> dict[str, Any]:
+    """How the cells were gone through, as the verdict says it."""
+    trials = {
+        rung: sum(
+            len(records.of(Cell(*rung, fold), "search")) for fold in range(len(plan.workload.folds))
+        )
+        for rung in given_up
+    }
+    return {
+        "name": plan.sweep.strategy,
+        "given_up": [
+            {
+                "model": rung[0],
+                "train_size": rung[1],
+                "trials": trials[rung],
+                "needless": found.needless,
+                "reason": found.reason,
+            }
+            for rung, found in sorted(given_up.items())
+        ],
+    }
 
 
 def adapter_name(cell: Cell, draw: int, folds: int) -> str:

@@ -146,6 +146,7 @@ def _search(
         try:
             with shown(work, console):
                 run_experiment(work, pool, _state(out))
+            work.clear_given_up()
         finally:
             cluster.close(pool)
     return work.records
@@ -160,8 +161,10 @@ def _conclude(plan: Plan, records: Records, out: Path) -> dict[str, Any]:
     from medsweep.sweep.results import (
         collect_adapters,
         complete_cells,
+        given_up_cells,
         inference_of,
         predictions_table,
+        strategy_of,
         trials_table,
         write_json,
         write_parquet,
@@ -173,7 +176,8 @@ def _conclude(plan: Plan, records: Records, out: Path) -> dict[str, Any]:
     write_parquet(out / "trials.parquet", trials)
     write_parquet(out / "predictions.parquet", predictions)
     collect_adapters(records, root, out / "adapters", len(plan.workload.folds))
-    complete, missing = complete_cells(plan, records)
+    given_up = given_up_cells(plan, records)
+    complete, missing = complete_cells(plan, records, given_up)
     tuned = predictions["arm"] == "finetuned"
     pairs = zip(predictions["model"], predictions["train_size"], strict=True)
     whole = pd.Series([pair in complete for pair in pairs], index=predictions.index)
@@ -192,6 +196,7 @@ def _conclude(plan: Plan, records: Records, out: Path) -> dict[str, Any]:
     verdict: dict[str, Any] = decided.to_dict()
     verdict["name"] = plan.sweep.name
     verdict["notes"] = [*plan.notes, *missing]
+    verdict["strategy"] = strategy_of(plan, records, given_up)
     _add_recipes(records, verdict)
     for cell in (*verdict["cells"], verdict["reference"]):
         found = inference_of(records, root, cell["model"], cell["train_size"])
@@ -226,7 +231,8 @@ def _add_recipes(records: Records, verdict: dict[str, Any]) -> None:
 
 def _provenance(plan: Plan, records: Records) -> dict[str, Any]:
     seconds = sum(
-        (r.evaluations[-1]["seconds"] for r in records.by_name.values() if r.evaluations), 0.0
+        (r.evaluations[-1].get("seconds", 0.0) for r in records.by_name.values() if r.evaluations),
+        0.0,
     )
     statuses = [r.status for r in records.by_name.values()]
     return {
@@ -279,6 +285,7 @@ def _headline(plan: Plan) -> dict[str, Any]:
         "train_sizes": ", ".join(map(str, plan.workload.sizes)),
         "draws": sweep.draws,
         "trials_per_cell": sweep.search.trials,
+        "strategy": sweep.strategy,
         "data_sha256": plan.digest,
     }
 

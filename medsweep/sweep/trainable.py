@@ -49,10 +49,14 @@ class TrialFolder:
         The point first: if the process dies in between, the point is computed again from the
         older state, comes out the same, and replaces itself.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         curve = [v for v in self.curve() if v["iteration"] < values["iteration"]]
-        write_whole(self._curve, json.dumps([*curve, values]).encode())
+        self.set_curve([*curve, values])
         write_whole(self._state, state)
+
+    def set_curve(self, curve: list[dict[str, Any]]) -> None:
+        """Save all points."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_whole(self._curve, json.dumps(curve).encode())
 
     def forget_state(self) -> None:
         """Remove what is only needed to train on."""
@@ -123,8 +127,10 @@ class Trial(tune.Trainable):
         if item.phase == "arm":
             if not folder.predictions.exists():
                 self._take_seat()
-                folder.add_predictions(ray.get(self._host.arm.remote(item)))
-            return {"evaluations": [], "done": True}
+                rows, on_dev = ray.get(self._host.arm.remote(item))
+                folder.set_curve(on_dev)
+                folder.add_predictions(rows)
+            return {"evaluations": folder.curve(), "done": True}
 
         curve = folder.curve()
         if not (curve and curve[-1]["finished"]) and not item.adopt:

@@ -1,0 +1,210 @@
+"""Which cells can still change the verdict: the strategy ``frontier``.
+
+A pure function of what dev has shown so far. Of the test set only its number of documents is used,
+so that what is tested there is chosen on other documents.
+
+*Cheap first.* Models are gone through from the smallest up, and of each its training sizes from the
+smallest up, one cell at a time.
+
+*Recipes are carried up.* Only a model's smallest size is searched with all trials. Each larger
+size tries the best third of the recipes of the size below it: successive halving (Jamieson and
+Talwalkar, AISTATS 2016) with the training set as the budget that grows.
+
+*Hopeless* is a cell whose predictive power, the chance seen from dev that the test set will call it
+a match, is small (Spiegelhalter, Freedman and Blackburn, Controlled Clinical Trials 7 (1986) 8–17).
+It was searched and is not confirmed. Nothing is concluded for other sizes: more labels may hurt.
+Where all are hopeless, the best of them is confirmed all the same.
+
+*Needless* is what could change neither answer once a confirmed cell is as good as sure to match:
+the larger sizes of its model, and as many labels or more with a larger model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import special
+
+from medsweep.stats.variance import least_variance
+
+# (model, training size): a cell in all of its folds.
+Rung = tuple[str, int]
+Stage = Literal["fresh", "searching", "tried", "confirming", "confirmed", "failed"]
+
+# Predictive power below which a cell is given up, and from which it is relied on.
+HOPELESS, SURE = 0.05, 0.9
+# Share of a size's recipes that the next larger one takes over.
+KEPT = 1 / 3
+# Standard deviation between draws before the sweep has shown its own, and how many degrees of
+# freedom that is worth.
+DRAW_SD, DRAW_DF = 0.03, 4
+# Of two independent systems' disagreement, what two systems show that find the same documents hard.
+DISAGREEMENT = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is known before anything is trained.
+
+    Attributes:
+        chains: candidate models from the smallest up, each with its training sizes, ascending.
+        margin: largest loss that still counts as a match.
+        alpha: one-sided family-wise level.
+        draws: of every candidate cell.
+        reference_draws: 1 for a reference that is not trained.
+        dev: dev documents (or groups).
+        test: test documents (or groups).
+        drops: whether cells may be given up. Not where the dev documents of one fold are test
+            documents of another: what is tested would be chosen on what it is tested with.
+    """
+
+    chains: tuple[tuple[str, tuple[int, ...]], ...]
+    margin: float
+    alpha: float
+    draws: int
+    reference_draws: int
+    dev: int
+    test: int
+    drops: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What dev has shown of one cell.
+
+    Attributes:
+        stage: how far the cell is.
+        score: of its best trial; once confirmed, the mean over the draws that had no part in
+            choosing the recipe, where there are any.
+        scores: of each confirmed draw.
+    """
+
+    stage: Stage
+    score: float | None = None
+    scores: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """Why a cell is passed over.
+
+    Attributes:
+        needless: another cell is as good as sure to match; else dev shows too little.
+        reason: the same in words, with its numbers.
+    """
+
+    needless: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What follows.
+
+    Attributes:
+        rung: the cell to go on with; None where all are done or nothing can be said without the
+            reference.
+        given_up: cells that are passed over, as it looks now.
+    """
+
+    rung: Rung | None
+    given_up: Mapping[Rung, GivenUp]
+
+
+def survey(ground: Ground, reference: float | None, looks: Mapping[Rung, Look]) -> Survey:
+    """Which cell goes on, and which are given up.
+
+    Args:
+        ground: what is fixed.
+        reference: the reference's dev score; None until it is known.
+        looks: by cell, those that have been begun.
+    """
+    draws = _draws(looks)
+    given_up: dict[Rung, GivenUp] = {}
+    power: dict[Rung, float] = {}
+    fewest: Rung | None = None
+    for model, sizes in ground.chains:
+        sure = fewest
+        for rung in ((model, size) for size in sizes):
+            look = looks.get(rung, Look("fresh"))
+            if look.stage == "fresh" and ground.drops and sure and rung[1] >= sure[1]:
+                why = f"{sure[0]} with n={sure[1]} is as good as sure to match"
+                given_up[rung] = GivenUp(True, why)
+                continue
+            if look.stage in ("fresh", "searching", "confirming"):
+                return Survey(rung, given_up)
+            if look.stage == "failed":
+                continue
+            if reference is None:
+                return Survey(None, given_up)
+            power[rung] = predictive_power(ground, reference, look, draws)
+            if look.stage == "tried":
+                if not ground.drops or power[rung] >= HOPELESS:
+                    return Survey(rung, given_up)
+                gap = (look.score or 0.0) - reference
+                given_up[rung] = GivenUp(False, f"{gap:+.3f} against the reference on dev")
+            elif power[rung] >= SURE and (sure is None or rung[1] < sure[1]):
+                sure = rung
+        fewest = sure
+    if power and power.keys() <= given_up.keys():
+        # A verdict rests on the test set: where all look hopeless, the best of them is tested.
+        best = max(power, key=lambda rung: power[rung])
+        del given_up[best]
+        return Survey(best, given_up)
+    return Survey(None, given_up)
+
+
+def predictive_power(
+    ground: Ground, reference: float, look: Look, draws: tuple[float, float]
+) -> float:
+    """The chance that the test set will show a match, as dev sees it.
+
+    The true difference is normal around what dev shows, the test set's around the true one. Scores
+    vary as shares of right documents would. A cell that is not confirmed yet is judged by Holm's
+    best case, so that less is given up; one that is to be relied on by its worst.
+
+    Args:
+        ground: what is fixed.
+        reference: its dev score.
+        look: the cell.
+        draws: variance between draws, and its degrees of freedom.
+    """
+    (variance, df), k, seen = draws, ground.draws, max(1, len(look.scores))
+    score = look.score or 0.0
+    level = ground.alpha / (len(ground.chains) if look.stage == "confirmed" else 1)
+    spread = score * (1 - score) + reference * (1 - reference)
+    one = max(DISAGREEMENT * spread, least_variance(ground.margin, 1))
+    between = variance if k > 1 else 0.0
+    shared = between / k + (between / ground.reference_draws if ground.reference_draws > 1 else 0)
+    z, t = special.ndtri(1 - level), special.stdtrit(df, 1 - level)
+    width = np.sqrt(z**2 * one / ground.test + t**2 * shared)
+    error = np.sqrt(one / ground.dev + one / ground.test + between * max(0.0, 1 / seen - 1 / k))
+    return float(special.ndtr((score - reference + ground.margin - width) / error))
+
+
+def _draws(looks: Mapping[Rung, Look]) -> tuple[float, float]:
+    """Variance between draws and its degrees of freedom: assumed, and what confirmed cells show."""
+    total, df = DRAW_DF * DRAW_SD**2, float(DRAW_DF)
+    for look in looks.values():
+        if look.stage == "confirmed" and len(look.scores) > 1:
+            total += float(np.var(look.scores, ddof=1)) * (len(look.scores) - 1)
+            df += len(look.scores) - 1
+    return total / df, df
+
+
+def trials_at(trials: int, step: int) -> int:
+    """Search trials of a model's size number ``step``, from 0."""
+    for _ in range(step):
+        trials = max(1, int(np.ceil(trials * KEPT)))
+    return trials
+
+
+def chains_of(
+    rungs: Collection[Rung], parameters: Mapping[str, int]
+) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """The models of ``rungs`` from the smallest up, each with its sizes, ascending."""
+    models = sorted({m for m, _ in rungs}, key=lambda m: (parameters[m], m))
+    return tuple((m, tuple(sorted(s for n, s in rungs if n == m))) for m in models)

@@ -1,0 +1,114 @@
+"""What the trials of a sweep say to the strategy ``frontier``.
+
+Everything is derived from records, so a resumed sweep goes on as an undisturbed one.
+"""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+from medsweep.sweep.frontier import Ground, Look, Rung, Stage, Survey, chains_of, survey
+from medsweep.sweep.items import Cell
+from medsweep.sweep.plan import Plan
+from medsweep.sweep.records import Record, Records
+
+
+class Guide:
+    """Says which cells of ``plan`` are worth going on with."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        # A tuned reference is searched as in a grid, whatever candidates show.
+        self.reference = reference_cells(plan)
+        self.ground = ground_of(plan, self.reference)
+        self._sizes = dict(self.ground.chains)
+
+    def cells(self, rung: Rung) -> list[Cell]:
+        """A rung in every fold."""
+        return [Cell(*rung, fold) for fold in range(len(self._plan.workload.folds))]
+
+    def survey(self, records: Records) -> Survey:
+        """What follows from all that has happened."""
+        looks = {
+            (model, size): self._look((model, size), records)
+            for model, sizes in self.ground.chains
+            for size in sizes
+        }
+        return survey(self.ground, self._reference_score(records), looks)
+
+    def carried(self, cell: Cell, records: Records) -> list[Record]:
+        """Trials of the next smaller size in the same fold, those with the best recipes first."""
+        smaller = [s for s in self._sizes.get(cell.model, ()) if s < cell.size]
+        if cell in self.reference or not smaller:
+            return []
+        return _ranking(records, Cell(cell.model, smaller[-1], cell.fold))
+
+    def _reference_score(self, records: Records) -> float | None:
+        if self.reference:
+            look = self._look((self.reference[0].model, self.reference[0].size), records)
+            return look.score if look.stage == "confirmed" else None
+        return next((r.best for r in records.by_name.values() if r.item.arm == 0), None)
+
+    def _look(self, rung: Rung, records: Records) -> Look:
+        cells = self.cells(rung)
+        stage = self._stage(cells, records)
+        if stage == "tried":
+            return Look(stage, fmean(_ranking(records, c)[0].best or 0.0 for c in cells))
+        if stage != "confirmed":
+            return Look(stage)
+        by_draw: dict[int, list[float]] = {}
+        for record in (r for c in cells for r in records.of(c, "confirm")):
+            adopted = record.item.adopt
+            score = (records.by_name[adopted] if adopted else record).best
+            by_draw.setdefault(record.item.draw, []).append(score or 0.0)
+        scores = tuple(fmean(by_draw[d]) for d in sorted(by_draw))
+        # The first draw has chosen the recipe, which looks better there than it is.
+        return Look(stage, fmean(scores[1:] or scores), scores)
+
+    def _stage(self, cells: list[Cell], records: Records) -> Stage:
+        confirm = [r for c in cells for r in records.of(c, "confirm")]
+        if confirm:
+            whole = len(confirm) == len(cells) * self._plan.draws_of(cells[0])
+            if not whole or any(r.ended is None for r in confirm):
+                return "confirming"
+            return "confirmed" if all(r.status == "finished" for r in confirm) else "failed"
+        search = [records.of(c, "search") for c in cells]
+        if not any(search):
+            return "fresh"
+        for cell, trials in zip(cells, search, strict=True):
+            if len(trials) < self._plan.budgets[cell] or records.running(cell, "search"):
+                return "searching"
+        finished = [any(r.status == "finished" for r in trials) for trials in search]
+        return "tried" if all(finished) else "failed"
+
+
+def _ranking(records: Records, cell: Cell) -> list[Record]:
+    """The search trials of a cell, the best first; those that were stopped come last."""
+    tried = [r for r in records.of(cell, "search") if r.best is not None and r.status != "failed"]
+    return sorted(tried, key=lambda r: (r.status != "finished", -(r.best or 0.0), r.item.number))
+
+
+def reference_cells(plan: Plan) -> tuple[Cell, ...]:
+    """The cells of a tuned reference, by fold; none for another arm."""
+    if plan.reference["arm"] != "finetuned":
+        return ()
+    at = plan.reference["model"], plan.workload.sizes[-1]
+    return tuple(c for c in plan.cells if c.rung == at)
+
+
+def ground_of(plan: Plan, reference: tuple[Cell, ...]) -> Ground:
+    """What is known of a sweep before anything is trained."""
+    work, sweep = plan.workload, plan.sweep
+    rungs = {c.rung for c in plan.cells if c not in reference}
+    dev = {d.group or d.id for fold in work.folds for d in fold.dev}
+    test = {d.group or d.id for fold in work.folds for d in fold.test}
+    return Ground(
+        chains=chains_of(rungs, {name: f.parameters for name, f in plan.folders.items()}),
+        margin=sweep.decide.margin,
+        alpha=sweep.decide.alpha,
+        draws=sweep.draws,
+        reference_draws=plan.draws_of(reference[0]) if reference else 1,
+        dev=len(dev),
+        test=len(test),
+        drops=len(work.folds) == 1,
+    )

@@ -1,0 +1,140 @@
+"""The strategy as a pure function: what follows from what dev has shown."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medsweep.sweep.frontier import (
+    GivenUp,
+    Ground,
+    Look,
+    Rung,
+    chains_of,
+    predictive_power,
+    survey,
+    trials_at,
+)
+
+SIZES = (25, 50, 100, 200)
+MODELS = ("a", "b", "c")
+RUNGS = [(m, s) for m in MODELS for s in SIZES]
+REFERENCE = 0.8
+
+
+def ground(*, drops: bool = True, draws: int = 3, dev: int = 200) -> Ground:
+    return Ground(tuple((m, SIZES) for m in MODELS), 0.05, 0.05, draws, 1, dev, 500, drops)
+
+
+def follow(
+    where: Ground, scores: Mapping[Rung, float]
+) -> tuple[list[Rung], dict[Rung, Look], Mapping[Rung, GivenUp]]:
+    """Do what is asked for until nothing is: cells in order of search, last looks, given up."""
+    looks: dict[Rung, Look] = {}
+    order = []
+    for _ in range(100):
+        found = survey(where, REFERENCE, looks)
+        if found.rung is None:
+            return order, looks, found.given_up
+        assert found.rung not in found.given_up
+        score = scores[found.rung]
+        if found.rung not in looks:
+            order.append(found.rung)
+            looks[found.rung] = Look("tried", score)
+        else:
+            assert looks[found.rung].stage == "tried"
+            looks[found.rung] = Look("confirmed", score, (score,) * where.draws)
+    raise AssertionError("no end")
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.fixed_dictionaries(dict.fromkeys(RUNGS, st.floats(0.0, 1.0))),
+    st.booleans(),
+    st.integers(1, 3),
+)
+def test_every_cell_is_confirmed_or_given_up_with_a_reason(
+    scores: dict[Rung, float], drops: bool, draws: int
+) -> None:
+    order, looks, given_up = follow(ground(drops=drops, draws=draws), scores)
+    confirmed = {r for r, look in looks.items() if look.stage == "confirmed"}
+    assert confirmed
+    assert confirmed | given_up.keys() == set(RUNGS)
+    assert not confirmed & given_up.keys()
+    assert all(found.reason for found in given_up.values())
+    assert order == sorted(order)
+    if not drops:
+        assert not given_up
+
+
+def test_one_sure_cell_settles_it() -> None:
+    order, looks, given_up = follow(ground(), dict.fromkeys(RUNGS, 0.95))
+    assert order == [("a", 25)]
+    assert looks["a", 25].stage == "confirmed"
+    assert all(found.needless for found in given_up.values())
+    assert given_up["c", 200].reason == "a with n=25 is as good as sure to match"
+
+
+def test_larger_models_are_tried_with_fewer_labels_only() -> None:
+    scores = {(m, s): 0.95 if s >= 100 or m == "c" else 0.5 for m, s in RUNGS}
+    order, _, given_up = follow(ground(), scores)
+    assert order == [
+        *[("a", s) for s in (25, 50, 100)],
+        *[("b", s) for s in (25, 50)],
+        ("c", 25),
+    ]
+    assert given_up["a", 200].needless
+    assert given_up["b", 50] == GivenUp(False, "-0.300 against the reference on dev")
+    assert given_up["c", 50].reason == "c with n=25 is as good as sure to match"
+
+
+def test_more_labels_may_hurt() -> None:
+    humped = {(m, s): 0.85 if s == 100 else 0.5 for m, s in RUNGS}
+    _, looks, given_up = follow(ground(), humped)
+    assert looks["a", 100].stage == "confirmed"
+    assert not given_up["a", 50].needless
+
+
+def test_where_all_are_hopeless_the_best_is_tested() -> None:
+    scores = dict.fromkeys(RUNGS, 0.3) | {("b", 100): 0.4}
+    order, looks, given_up = follow(ground(), scores)
+    assert order == RUNGS
+    assert [r for r, look in looks.items() if look.stage == "confirmed"] == [("b", 100)]
+    assert len(given_up) == len(RUNGS) - 1
+
+
+def test_nothing_is_given_up_without_the_reference() -> None:
+    assert survey(ground(), None, {}).rung == ("a", 25)
+    assert survey(ground(), None, {("a", 25): Look("searching")}).rung == ("a", 25)
+    waiting = survey(ground(), None, {("a", 25): Look("tried", 0.1)})
+    assert waiting.rung is None
+    assert not waiting.given_up
+
+
+def test_a_failed_cell_is_passed_over() -> None:
+    assert survey(ground(), REFERENCE, {("a", 25): Look("failed")}).rung == ("a", 50)
+
+
+@pytest.mark.parametrize("gap", [-0.08, 0.0, 0.05])
+def test_predictive_power_is_the_share_of_matches(gap: float) -> None:
+    """Against a simulation of its own assumptions; 4,000 runs have a standard error of 0.008."""
+    where, rng = ground(draws=1), np.random.default_rng(5)
+    look = Look("tried", REFERENCE + gap)
+    one = 0.6 * (look.score * (1 - look.score) + REFERENCE * (1 - REFERENCE))  # type: ignore[operator]
+    truth = rng.normal(gap, np.sqrt(one / where.dev), 4000)
+    seen = rng.normal(truth, np.sqrt(one / where.test))
+    share = np.mean(seen - 1.645 * np.sqrt(one / where.test) > -where.margin)
+    found = predictive_power(where, REFERENCE, look, (0.0009, 4))
+    assert found == pytest.approx(share, abs=3 * 0.008)
+
+
+def test_chains_go_from_the_smallest_up() -> None:
+    rungs = [("big", 10), ("small", 20), ("small", 5)]
+    assert chains_of(rungs, {"big": 9, "small": 1}) == (("small", (5, 20)), ("big", (10,)))
+
+
+def test_recipes_are_halved_by_three() -> None:
+    assert [trials_at(8, step) for step in range(5)] == [8, 3, 1, 1, 1]
+    assert trials_at(1, 3) == 1
