@@ -43,6 +43,13 @@ Examples:
     type=click.Path(path_type=Path),
     help='JSON file {"MODEL": number of parameters}; names the smallest model.',
 )
+@click.option(
+    "--absent",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Candidate models that were planned and are not in the table: they keep their share of "
+    "alpha [0].",
+)
 @click.option("--groups", metavar="COLUMN", help="Column of the patient, where patients repeat.")
 @click.option(
     "--task",
@@ -61,6 +68,7 @@ def command(
     margin: float,
     alpha: float,
     params: Path | None,
+    absent: int,
     groups: str | None,
     task: str | None,
     seed: int,
@@ -103,6 +111,7 @@ def command(
             alpha=alpha,
             params=_read_params(params) if params is not None else None,
             groups=groups,
+            absent=absent,
             seed=seed,
             name=predictions.stem,
             provenance=_provenance(predictions, seed),

@@ -48,6 +48,7 @@ def decide(
     groups: Mapping[str, str] | str | None = None,
     seed: int = 0,
     dev_labels: int = 0,
+    absent: int = 0,
     trials: Mapping[tuple[str, int], Mapping[str, Any]] | None = None,
     name: str | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -76,6 +77,8 @@ def decide(
             resampled in place of documents.
         seed: of the bootstrap.
         dev_labels: labelled documents spent on the dev set, added to ``labels_used``.
+        absent: candidate models that were planned and have no predictions: they keep their share of
+            ``alpha``, because that they fell away was not known before the data.
         trials: the hyperparameters that won, by (model, train_size); handed through.
         name: of the sweep; handed through.
         provenance: handed through.
@@ -93,9 +96,9 @@ def decide(
     judge = Judge(evidence, ref, margin, alpha)
 
     claims = [judge.labels_claim(entry) for entry in candidates]
-    adjusted = _adjust(candidates, [c.p_value if c else None for c in claims])
+    adjusted = _adjust(candidates, [c.p_value if c else None for c in claims], absent)
     single = [judge.adapter_claim(entry) for entry in candidates]
-    single_p = _adjust(candidates, [bound.p_value for bound in single])
+    single_p = _adjust(candidates, [bound.p_value for bound in single], absent)
     sizes = dict(params or {})
     cells = [
         _cell(judge, entry, claim, p, _adapter(judge, entry, *one), sizes, dev_labels, trials or {})
@@ -172,7 +175,9 @@ def _candidates(entries: list[Entry], ref: Entry) -> list[Entry]:
     return sorted(chosen, key=lambda e: (e.model or "", e.train_size or 0))
 
 
-def _adjust(candidates: list[Entry], p_values: list[float | None]) -> list[float | None]:
+def _adjust(
+    candidates: list[Entry], p_values: list[float | None], absent: int = 0
+) -> list[float | None]:
     """Holm over models, from the largest size down within a model.
 
     A cell without a p-value is passed over: that it has one draw was known before the data.
@@ -182,11 +187,9 @@ def _adjust(candidates: list[Entry], p_values: list[float | None]) -> list[float
         if p_values[i] is not None:
             chains.setdefault(candidates[i].model, []).append(i)
     adjusted: list[float | None] = [None] * len(candidates)
-    for chain, values in zip(
-        chains.values(),
-        holm_of_sequences([[p_values[i] or 0.0 for i in chain] for chain in chains.values()]),
-        strict=True,
-    ):
+    sequences = [[p_values[i] or 0.0 for i in chain] for chain in chains.values()]
+    found = holm_of_sequences([*sequences, *[[1.0]] * absent])
+    for chain, values in zip(chains.values(), found, strict=False):
         for i, value in zip(chain, values, strict=True):
             adjusted[i] = value
     return adjusted

@@ -13,7 +13,8 @@ Talwalkar, AISTATS 2016) with the training set as the budget that grows.
 *Hopeless* is a cell whose predictive power, the chance seen from dev that the test set will call it
 a match, is small (Spiegelhalter, Freedman and Blackburn, Controlled Clinical Trials 7 (1986) 8–17).
 It was searched and is not confirmed. Nothing is concluded for other sizes: more labels may hurt.
-Where all are hopeless, the best of them is confirmed all the same.
+Confirmed all the same is the best of all cells, because a verdict rests on the test set, and each
+model's smallest size, whose draws tell cheaply how much draws differ: every bound rests on that.
 
 *Needless* is what could change neither answer once a confirmed cell is as good as sure to match:
 the larger sizes of its model, and as many labels or more with a larger model.
@@ -142,16 +143,15 @@ def survey(ground: Ground, reference: float | None, looks: Mapping[Rung, Look]) 
                 return Survey(None, given_up)
             power[rung] = predictive_power(ground, reference, look, draws)
             if look.stage == "tried":
-                if not ground.drops or power[rung] >= HOPELESS:
+                if not ground.drops or rung[1] == sizes[0] or power[rung] >= HOPELESS:
                     return Survey(rung, given_up)
                 gap = (look.score or 0.0) - reference
                 given_up[rung] = GivenUp(False, f"{gap:+.3f} against the reference on dev")
             elif power[rung] >= SURE and (sure is None or rung[1] < sure[1]):
                 sure = rung
         fewest = sure
-    if power and power.keys() <= given_up.keys():
-        # A verdict rests on the test set: where all look hopeless, the best of them is tested.
-        best = max(power, key=lambda rung: power[rung])
+    best = max(power, key=lambda rung: power[rung], default=None)
+    if best in given_up:
         del given_up[best]
         return Survey(best, given_up)
     return Survey(None, given_up)

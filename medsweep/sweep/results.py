@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -153,6 +153,14 @@ def complete_cells(
         elif (model, size) not in given_up:
             missing.append(f"{model}-n{size}: no verdict, because trials failed")
     return complete, missing
+
+
+def absent_models(plan: Plan, complete: Collection[Rung]) -> set[str]:
+    """Candidate models of which no cell is complete."""
+    tuned = plan.reference["arm"] == "finetuned"
+    reference = (plan.reference["model"], plan.workload.sizes[-1]) if tuned else None
+    planned = {c.model for c in plan.cells if c.rung != reference}
+    return planned - {rung[0] for rung in complete if rung != reference}
 
 
 def given_up_cells(plan: Plan, records: Records) -> Mapping[Rung, GivenUp]:

@@ -159,6 +159,7 @@ def _conclude(plan: Plan, records: Records, out: Path) -> dict[str, Any]:
     from medsweep.report import write_report
     from medsweep.stats.decide import decide
     from medsweep.sweep.results import (
+        absent_models,
         collect_adapters,
         complete_cells,
         given_up_cells,
@@ -192,6 +193,7 @@ def _conclude(plan: Plan, records: Records, out: Path) -> dict[str, Any]:
         groups=dict(plan.groups) or None,
         seed=plan.sweep.seed,
         dev_labels=plan.labels_spent,
+        absent=len(absent_models(plan, complete)),
     )
     verdict: dict[str, Any] = decided.to_dict()
     verdict["name"] = plan.sweep.name

@@ -64,6 +64,9 @@ def test_every_cell_is_confirmed_or_given_up_with_a_reason(
     assert confirmed | given_up.keys() == set(RUNGS)
     assert not confirmed & given_up.keys()
     assert all(found.reason for found in given_up.values())
+    assert {(m, SIZES[0]) for m in MODELS} - confirmed == {
+        r for r in given_up if r[1] == SIZES[0] and given_up[r].needless
+    }
     assert order == sorted(order)
     if not drops:
         assert not given_up
@@ -97,12 +100,13 @@ def test_more_labels_may_hurt() -> None:
     assert not given_up["a", 50].needless
 
 
-def test_where_all_are_hopeless_the_best_is_tested() -> None:
+def test_where_all_are_hopeless_the_best_is_tested_and_the_smallest_sizes() -> None:
     scores = dict.fromkeys(RUNGS, 0.3) | {("b", 100): 0.4}
     order, looks, given_up = follow(ground(), scores)
     assert order == RUNGS
-    assert [r for r, look in looks.items() if look.stage == "confirmed"] == [("b", 100)]
-    assert len(given_up) == len(RUNGS) - 1
+    confirmed = {r for r, look in looks.items() if look.stage == "confirmed"}
+    assert confirmed == {("b", 100), *((m, SIZES[0]) for m in MODELS)}
+    assert confirmed | given_up.keys() == set(RUNGS)
 
 
 def test_nothing_is_given_up_without_the_reference() -> None:
