@@ -1,7 +1,8 @@
 """Does ``strategy: frontier`` find the grid's verdict, and at what share of its cost?
 
-    nice python benchmarks/strategy.py --sweeps 300      # the table of docs/statistics.md
+    nice python benchmarks/strategy.py --sweeps 300      # the tables of docs/statistics.md
     nice python benchmarks/strategy.py --quick           # the same rows, 60 sweeps
+    python benchmarks/strategy.py --recorded runs/quickstart [DIR ...]   # grids that were run
 
 A simulated sweep has known learning curves, and recipes whose quality at one training size tells
 something (``--likeness``) of their quality at another. The grid searches and confirms every cell.
@@ -9,38 +10,44 @@ The frontier trains what :func:`medsweep.sweep.frontier.survey` asks for; where 
 grid has trained, it gets the very same answers. Both verdicts are medsweep's own.
 
 The same verdict: the same ``smallest`` and the same ``fewest_labels``, model and size. Cost:
-training documents x epochs x parameters, all of search and confirmation. *Grid again* is how often
-a second grid, with other recipes and other seeds but the same documents and draws, finds the
-first one's verdict: no strategy that trains anything anew can be expected to do better.
+training documents x epochs x parameters, all of search and confirmation. *Second grid* is how often
+a grid with other recipes and other seeds, but the same documents and draws, finds the first one's
+verdict: no strategy that trains anything anew can be expected to do better. *At the margin* every
+cell loses exactly the margin, so that every match is false.
+
+In a recorded grid the frontier gets the trials that the grid had: of each cell the first few of its
+search, because carried recipes were not tried. Its cost is tokens trained on x parameters.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
 from medsweep.stats import bootstrap
-from medsweep.stats.decide import _adjust
+from medsweep.stats.decide import _adjust, decide
 from medsweep.stats.frame import Entry
 from medsweep.stats.judge import Evidence, Judge
 from medsweep.stats.metrics import Counts
-from medsweep.sweep.frontier import Ground, Look, Rung, survey, trials_at
+from medsweep.sweep.frontier import Ground, Look, Rung, chains_of, survey, trials_at
 
 Array = NDArray[np.float64]
 Right = NDArray[np.bool_]
 Pair = tuple[str, int] | None
 
-HOLD = os.environ.get("HOLD") == "1"
 MARGIN, ALPHA, RESAMPLES = 0.05, 0.05, 600
 PARAMETERS = {"tiny": 22e6, "small": 66e6, "base": 110e6, "large": 335e6}
 MODELS = tuple(PARAMETERS)
@@ -208,8 +215,8 @@ def grid(world: World, sweep: int = 0) -> tuple[dict[Rung, Right], float]:
     return cells, cost
 
 
-def frontier(world: World, hold: bool) -> tuple[dict[Rung, Right], float, list[Rung]]:
-    """What the frontier confirms, the cost of all that it trains, and what it gives up as hopeless."""
+def frontier(world: World) -> tuple[dict[Rung, Right], float]:
+    """What the frontier confirms, and the cost of all that it trains."""
     s = world.s
     chains = tuple((model, SIZES) for model in MODELS)
     ground = Ground(chains, MARGIN, ALPHA, s.draws, 1, s.dev, s.test)
@@ -221,9 +228,7 @@ def frontier(world: World, hold: bool) -> tuple[dict[Rung, Right], float, list[R
         looks = {r: _look(world, r, f, confirmed.get(r)) for r, f in searched.items()}
         found = survey(ground, reference, looks)
         if found.rung is None:
-            lost = [r for r, d in found.given_up.items() if not d.needless]
-            absent = [(m, 0) for m in MODELS if m not in {m for m, _ in confirmed}]
-            return confirmed, cost, (lost + absent) if hold else []
+            return confirmed, cost
         rung = model, size = found.rung
         m, step = MODELS.index(model), SIZES.index(size)
         if rung in searched:
@@ -251,12 +256,9 @@ def verdict(
     world: World,
     cells: Mapping[Rung, Right],
     weights: NDArray[np.float32],
-    given_up: Collection[Rung] = (),
 ) -> list[Rung]:
     """The cells that match by medsweep's own decision."""
     rungs = sorted(cells)
-    if not rungs:
-        return []
     entries, rows = [], []
     for rung in rungs:
         test = cells[rung][:, world.s.dev :]
@@ -270,11 +272,9 @@ def verdict(
     counts = Counts("accuracy", hit, np.broadcast_to(one, hit.shape), one, right.shape[1])
     evidence = Evidence.measure(counts, [*entries, reference], weights, right)
     judge = Judge(evidence, reference, MARGIN, ALPHA)
-    p_values = [judge.compare(e).p_value for e in entries]
-    entries += [Entry("finetuned", *r, (), ()) for r in given_up]
-    p_values += [1.0] * len(given_up)
-    adjusted = _adjust(entries, p_values)
-    return [r for r, p in zip(rungs, adjusted, strict=False) if p is not None and p <= ALPHA]
+    p_values: list[float | None] = [judge.compare(e).p_value for e in entries]
+    adjusted = _adjust(entries, p_values, len(MODELS) - len({model for model, _ in rungs}))
+    return [r for r, p in zip(rungs, adjusted, strict=True) if p is not None and p <= ALPHA]
 
 
 def answers(matched: Collection[Rung]) -> tuple[Pair, Pair]:
@@ -317,56 +317,171 @@ def scenarios() -> list[Scenario]:
         Scenario("tiny from a small size, dev 60", small, dev=60),
         Scenario("nothing, by little, dev 60", rising(-0.15, -0.12, -0.10, -0.08), dev=60),
         Scenario("tiny from a small size, dev 200", small, dev=200),
-        Scenario("edge", lambda _m, _n: -MARGIN, recipe=1e-6),
-        Scenario("edge, draws differ", lambda _m, _n: -MARGIN, recipe=1e-6, sd=0.09),
-        Scenario("edge, dev 400", lambda _m, _n: -MARGIN, recipe=1e-6, sd=0.06, dev=400, test=300),
     ]
 
 
-@dataclass
-class Tally:
-    """Over the sweeps of one scenario."""
+def at_the_margin() -> list[Scenario]:
+    """Where every match is false; recipes are all alike."""
 
-    same: list[bool] = field(default_factory=list)
-    smallest: list[bool] = field(default_factory=list)
-    fewest: list[bool] = field(default_factory=list)
-    again: list[bool] = field(default_factory=list)
-    again1: list[bool] = field(default_factory=list)
-    false: list[bool] = field(default_factory=list)
-    falseg: list[bool] = field(default_factory=list)
-    any: list[bool] = field(default_factory=list)
-    anyg: list[bool] = field(default_factory=list)
-    cost: list[float] = field(default_factory=list)
+    def edge(_model: int, _size: int) -> float:
+        return -MARGIN
+
+    def best_at_200(_model: int, size: int) -> float:
+        return -MARGIN if size == 200 else -0.15
+
+    return [
+        Scenario("all cells at the margin", edge, recipe=1e-6),
+        Scenario("draws differ much", edge, recipe=1e-6, sd=0.09),
+        Scenario("dev 400, test 300", edge, recipe=1e-6, sd=0.06, dev=400, test=300),
+        Scenario("draws differ much, one draw", edge, recipe=1e-6, sd=0.09, draws=1),
+        Scenario("at the margin with n=200 only", best_at_200, recipe=1e-6, sd=0.06),
+    ]
 
 
-def measure(s: Scenario, sweeps: int, seed: int, likeness: float) -> Tally:
-    """Grid, second grid and frontier in the same worlds."""
+def measure(s: Scenario, sweeps: int, seed: int, likeness: float) -> dict[str, float]:
+    """Grid, second grid and frontier in the same worlds; means over sweeps."""
     weights = bootstrap.resample(s.test, RESAMPLES, np.random.default_rng([seed, 5]))
-    tally = Tally()
-
-    def wrong(matched: Collection[Rung]) -> bool:
-        return any(s.curve(MODELS.index(m), n) <= -MARGIN + 1e-9 for m, n in matched)
-
+    rows = []
     for number in range(sweeps):
         world = World(s, seed * 100_000 + number, likeness)
         cells, whole = grid(world)
-        gmatched = verdict(world, cells, weights)
-        wanted = answers(gmatched)
-        confirmed, cost, lost = frontier(world, HOLD)
-        fmatched = verdict(world, confirmed, weights, lost)
-        found = answers(fmatched)
-        again = answers(verdict(world, grid(world, 1)[0], weights))
-        tally.same.append(found == wanted)
-        tally.smallest.append((found[0] or "-")[0] == (wanted[0] or "-")[0])
-        tally.fewest.append((found[1] or "--")[1] == (wanted[1] or "--")[1])
-        tally.again.append(again == wanted)
-        tally.again1.append((again[0] or "-")[0] == (wanted[0] or "-")[0])
-        tally.false.append(wrong(fmatched))
-        tally.falseg.append(wrong(gmatched))
-        tally.any.append(bool(fmatched))
-        tally.anyg.append(bool(gmatched))
-        tally.cost.append(cost / whole)
-    return tally
+        confirmed, cost = frontier(world)
+        matched = [verdict(world, x, weights) for x in (cells, grid(world, 1)[0], confirmed)]
+        wanted, again, found = map(answers, matched)
+        rows.append(
+            {
+                "same": found == wanted,
+                "same again": again == wanted,
+                "model": _model(found) == _model(wanted),
+                "model again": _model(again) == _model(wanted),
+                "some": bool(matched[2]),
+                "some in the grid": bool(matched[0]),
+                "cost": cost / whole,
+            }
+        )
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+def _model(found: tuple[Pair, Pair]) -> str | None:
+    return found[0][0] if found[0] else None
+
+
+# -- recorded grids ---------------------------------------------------------------------------
+
+
+class Recorded:
+    """The result folder of a sweep with ``strategy: grid`` and a tuned reference, by hold-out."""
+
+    def __init__(self, folder: Path) -> None:
+        self.verdict = json.loads((folder / "verdict.json").read_text())
+        self.predictions = pd.read_parquet(folder / "predictions.parquet")
+        trials = pd.read_parquet(folder / "trials.parquet")
+        by_id = trials.set_index("trial_id")
+        # A confirmation that adopts a search trial has no score and no cost of its own.
+        adopted = trials["adopted"].notna()
+        trials.loc[adopted, "score"] = by_id.loc[trials.loc[adopted, "adopted"], "score"].to_numpy()
+        self.parameters = {
+            k: v["parameters"] for k, v in self.verdict["provenance"]["models"].items()
+        }
+        trials["cost"] = trials["tokens"].fillna(0) * trials["model"].map(self.parameters)
+        self._trials = trials
+        reference = self.verdict["reference"]
+        self.reference = reference["model"], reference["train_size"]
+        self.rungs = sorted({(c["model"], c["train_size"]) for c in self.verdict["cells"]})
+
+    def of(self, rung: Rung, phase: str, first: int | None = None) -> pd.DataFrame:
+        """The trials of a cell in a phase, the first few by number."""
+        t = self._trials
+        found = t[(t["model"] == rung[0]) & (t["train_size"] == rung[1]) & (t["phase"] == phase)]
+        return found.sort_values(["number", "draw"]).head(first or len(found))
+
+    def frontier(self) -> tuple[list[Rung], float]:
+        """What it confirms, and its share of the grid's cost."""
+        chains = chains_of(self.rungs, self.parameters)
+        provenance, sizes = self.verdict["provenance"], dict(chains)
+        draws = max(c["draws"] for c in self.verdict["cells"])
+        ground = Ground(
+            chains,
+            self.verdict["margin"],
+            self.verdict["alpha"],
+            draws,
+            self.verdict["reference"]["draws"],
+            provenance["dev_documents"],
+            provenance["test_documents"],
+        )
+        reference = self.of(self.reference, "confirm")["score"].mean()
+        looks: dict[Rung, Look] = {}
+        cost = sum(float(self.of(self.reference, p)["cost"].sum()) for p in ("search", "confirm"))
+        while (rung := survey(ground, float(reference), looks).rung) is not None:
+            if rung in looks:
+                found = self.of(rung, "confirm")
+                scores = tuple(map(float, found["score"]))
+                looks[rung] = Look("confirmed", float(np.mean(scores[1:] or scores)), scores)
+            else:
+                every = len(self.of(rung, "search"))
+                found = self.of(rung, "search", trials_at(every, sizes[rung[0]].index(rung[1])))
+                done = found[found["status"] == "finished"]["score"]
+                looks[rung] = Look("tried", float(done.max())) if len(done) else Look("failed")
+            cost += float(found["cost"].sum())
+        confirmed = [r for r, look in looks.items() if look.stage == "confirmed"]
+        return confirmed, cost / float(self._trials["cost"].sum())
+
+    def answers(self, confirmed: Collection[Rung]) -> list[str]:
+        """Smallest model and fewest labels by the predictions of these cells."""
+        table = self.predictions
+        pairs = zip(table["model"], table["train_size"], strict=True)
+        known = np.array([p in {*confirmed, self.reference} for p in pairs])
+        kept = (table["arm"] != "finetuned") | known
+        models = {m for m, _ in self.rungs}
+        found = decide(
+            table[kept],
+            task=self.verdict["task"],
+            metric=self.verdict["metric"],
+            reference={k: self.verdict["reference"][k] for k in ("arm", "model")},
+            margin=self.verdict["margin"],
+            alpha=self.verdict["alpha"],
+            params=self.parameters,
+            absent=len(models - {m for m, _ in confirmed}),
+        )
+        cells = found.smallest, found.fewest_labels
+        return [f"{c.model} n={c.train_size}" if c else "none" for c in cells]
+
+
+# -- the tables -------------------------------------------------------------------------------
+
+
+def show_recorded(folders: Sequence[Path]) -> None:
+    """One row a folder."""
+    print("| grid | cells | confirmed | smallest | fewest labels | by the frontier | cost |")
+    print("| --- " * 7 + "|")
+    for recorded in map(Recorded, folders):
+        confirmed, cost = recorded.frontier()
+        wanted, found = recorded.answers(recorded.rungs), recorded.answers(confirmed)
+        said = "the same" if found == wanted else ", ".join(found)
+        name, cells = recorded.verdict["name"], len(recorded.rungs)
+        row = [name, cells, len(confirmed), *wanted, said, f"{cost:.2f}"]
+        print("|", " | ".join(map(str, row)), "|")
+
+
+def show_simulated(sweeps: int, only: str, likeness: float) -> None:
+    """One row a scenario; the second table is about level."""
+    start = time.perf_counter()
+    names = ["same", "same again", "model", "model again", "some", "some in the grid", "cost"]
+    print("| truth | dev | same verdict | second grid | same model | second grid ", end="")
+    print("| some match | in the grid | cost |\n" + "| --- " * 9 + "|")
+    for i, s in enumerate(scenarios()):
+        if only in s.name:
+            found = measure(s, sweeps, i, likeness)
+            row = " | ".join(f"{found[n]:.2f}" for n in names)
+            print(f"| {s.name} | {s.dev} | {row} |", flush=True)
+    print("\n| at the margin | draws | false match | in the grid | cost |\n" + "| --- " * 5 + "|")
+    for i, s in enumerate(at_the_margin(), start=100):
+        if only in s.name:
+            # A rate near alpha needs more sweeps than an agreement does.
+            found = measure(s, 5 * sweeps, i, likeness)
+            row = " | ".join(f"{found[n]:.3f}" for n in ("some", "some in the grid"))
+            print(f"| {s.name} | {s.draws} | {row} | {found['cost']:.2f} |", flush=True)
+    print(f"\n{time.perf_counter() - start:.0f} s")
 
 
 def main() -> None:
@@ -375,30 +490,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--likeness", type=float, default=0.8)
+    parser.add_argument("--recorded", type=Path, nargs="+", metavar="DIR")
     options = parser.parse_args()
-    sweeps = 60 if options.quick else options.sweeps
-    start = time.perf_counter()
-    for i, s in enumerate(scenarios()):
-        if options.only not in s.name:
-            continue
-        t = measure(s, sweeps, i, options.likeness)
-        found = [
-            np.mean(v)
-            for v in (
-                t.same,
-                t.again,
-                t.smallest,
-                t.again1,
-                t.fewest,
-                t.any,
-                t.anyg,
-                t.false,
-                t.falseg,
-                t.cost,
-            )
-        ]
-        print(f"| {s.name} | {s.dev} |", " | ".join(f"{v:.3f}" for v in found), "|", flush=True)
-    print(f"{time.perf_counter() - start:.0f} s")
+    if options.recorded:
+        show_recorded(options.recorded)
+    else:
+        show_simulated(60 if options.quick else options.sweeps, options.only, options.likeness)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ Talwalkar, AISTATS 2016) with the training set as the budget that grows.
 *Hopeless* is a cell whose predictive power, the chance seen from dev that the test set will call it
 a match, is small (Spiegelhalter, Freedman and Blackburn, Controlled Clinical Trials 7 (1986) 8–17).
 It was searched and is not confirmed. Nothing is concluded for other sizes: more labels may hurt.
-Confirmed all the same is the best of all cells, because a verdict rests on the test set, and each
-model's smallest size, whose draws tell cheaply how much draws differ: every bound rests on that.
+Confirmed all the same is each model's smallest size, whose draws tell cheaply how much draws
+differ, which every bound rests on; and where nothing else is, the best of the rest, because a
+verdict rests on the test set.
 
 *Needless* is what could change neither answer once a confirmed cell is as good as sure to match:
 the larger sizes of its model, and as many labels or more with a larger model.
@@ -89,6 +90,27 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Draws:
+    """How much the draws of a cell differ.
+
+    Attributes:
+        variance: of a score between draws: assumed, and what confirmed cells have shown.
+        df: degrees of freedom of what they have shown.
+    """
+
+    variance: float
+    df: int
+
+    @classmethod
+    def of(cls, looks: Mapping[Rung, Look]) -> Draws:
+        """Pooled over cells."""
+        shown = [x.scores for x in looks.values() if x.stage == "confirmed" and len(x.scores) > 1]
+        squares = sum(float(np.var(s, ddof=1)) * (len(s) - 1) for s in shown)
+        df = sum(len(s) - 1 for s in shown)
+        return cls((DRAW_DF * DRAW_SD**2 + squares) / (DRAW_DF + df), df)
+
+
+@dataclass(frozen=True, slots=True)
 class GivenUp:
     """Why a cell is passed over.
 
@@ -123,7 +145,7 @@ def survey(ground: Ground, reference: float | None, looks: Mapping[Rung, Look]) 
         reference: the reference's dev score; None until it is known.
         looks: by cell, those that have been begun.
     """
-    draws = _draws(looks)
+    draws = Draws.of(looks)
     given_up: dict[Rung, GivenUp] = {}
     power: dict[Rung, float] = {}
     fewest: Rung | None = None
@@ -150,49 +172,40 @@ def survey(ground: Ground, reference: float | None, looks: Mapping[Rung, Look]) 
             elif power[rung] >= SURE and (sure is None or rung[1] < sure[1]):
                 sure = rung
         fewest = sure
-    best = max(power, key=lambda rung: power[rung], default=None)
-    if best in given_up:
+    smallest = {(model, sizes[0]) for model, sizes in ground.chains}
+    if (rest := power.keys() - smallest) and rest <= given_up.keys():
+        best = max(sorted(rest), key=lambda rung: power[rung])
         del given_up[best]
         return Survey(best, given_up)
     return Survey(None, given_up)
 
 
-def predictive_power(
-    ground: Ground, reference: float, look: Look, draws: tuple[float, float]
-) -> float:
+def predictive_power(ground: Ground, reference: float, look: Look, draws: Draws) -> float:
     """The chance that the test set will show a match, as dev sees it.
 
     The true difference is normal around what dev shows, the test set's around the true one. Scores
     vary as shares of right documents would. A cell that is not confirmed yet is judged by Holm's
-    best case, so that less is given up; one that is to be relied on by its worst.
+    best case, so that less is given up; one that is to be relied on by its worst, and by no more
+    degrees of freedom than the test would have now.
 
     Args:
         ground: what is fixed.
         reference: its dev score.
         look: the cell.
-        draws: variance between draws, and its degrees of freedom.
+        draws: how much draws differ.
     """
-    (variance, df), k, seen = draws, ground.draws, max(1, len(look.scores))
-    score = look.score or 0.0
-    level = ground.alpha / (len(ground.chains) if look.stage == "confirmed" else 1)
+    k, seen, score = ground.draws, max(1, len(look.scores)), look.score or 0.0
+    relied_on = look.stage == "confirmed"
+    level = ground.alpha / (len(ground.chains) if relied_on else 1)
+    df = draws.df if relied_on else draws.df + DRAW_DF
     spread = score * (1 - score) + reference * (1 - reference)
     one = max(DISAGREEMENT * spread, least_variance(ground.margin, 1))
-    between = variance if k > 1 else 0.0
+    between = draws.variance if k > 1 else 0.0
     shared = between / k + (between / ground.reference_draws if ground.reference_draws > 1 else 0)
-    z, t = special.ndtri(1 - level), special.stdtrit(df, 1 - level)
+    z, t = special.ndtri(1 - level), special.stdtrit(max(1, df), 1 - level)
     width = np.sqrt(z**2 * one / ground.test + t**2 * shared)
     error = np.sqrt(one / ground.dev + one / ground.test + between * max(0.0, 1 / seen - 1 / k))
     return float(special.ndtr((score - reference + ground.margin - width) / error))
-
-
-def _draws(looks: Mapping[Rung, Look]) -> tuple[float, float]:
-    """Variance between draws and its degrees of freedom: assumed, and what confirmed cells show."""
-    total, df = DRAW_DF * DRAW_SD**2, float(DRAW_DF)
-    for look in looks.values():
-        if look.stage == "confirmed" and len(look.scores) > 1:
-            total += float(np.var(look.scores, ddof=1)) * (len(look.scores) - 1)
-            df += len(look.scores) - 1
-    return total / df, df
 
 
 def trials_at(trials: int, step: int) -> int:

@@ -195,6 +195,14 @@ def test_nothing_matches_and_the_reason_is_given() -> None:
     assert found["reason"].startswith("no cell is shown")
 
 
+def test_models_that_fell_away_keep_their_share_of_alpha() -> None:
+    found, fewer = (run(sweep(), absent=n).cells for n in (0, 2))
+    assert [c.p_value for c in found] == [c.p_value for c in fewer]
+    pairs = [(a.p_adjusted or 0, b.p_adjusted or 0) for a, b in zip(found, fewer, strict=True)]
+    assert all(a <= b for a, b in pairs)
+    assert any(a < b for a, b in pairs)
+
+
 def test_without_parameters_there_is_no_smallest() -> None:
     found = run(sweep(), params=None)
     assert found.smallest is None

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medsweep.sweep.frontier import (
+    Draws,
     GivenUp,
     Ground,
     Look,
@@ -130,7 +131,7 @@ def test_predictive_power_is_the_share_of_matches(gap: float) -> None:
     truth = rng.normal(gap, np.sqrt(one / where.dev), 4000)
     seen = rng.normal(truth, np.sqrt(one / where.test))
     share = np.mean(seen - 1.645 * np.sqrt(one / where.test) > -where.margin)
-    found = predictive_power(where, REFERENCE, look, (0.0009, 4))
+    found = predictive_power(where, REFERENCE, look, Draws(0.0009, 4))
     assert found == pytest.approx(share, abs=3 * 0.008)
 
 

@@ -68,3 +68,17 @@ def test_an_encoder_is_not_asked_to_write(sweep_file: Callable[..., Path], tiny_
     asked = {"arm": "zero_shot", "model": str(tiny_bert)}
     with pytest.raises(ModelError, match="cannot write an answer"):
         make_plan(load_sweep(sweep_file(reference=asked)))
+
+
+def test_the_reference_is_the_arm_with_its_own_options(
+    sweep_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    model = str(make_writer("llama", tmp_path / "tiny-llama").path)
+    asked = {"arm": "few_shot", "model": model}
+    listed = ["majority", {**asked, "options": {"k": 2}}]
+    for options, count in (({}, 2), ({"k": 2}, 2), ({"k": 1}, 3)):
+        path = sweep_file(arms=listed, reference={**asked, "options": options})
+        arms = make_plan(load_sweep(path)).workload.arms
+        assert [a.arm for a in arms[:2]] == ["few_shot", "majority"]
+        assert arms[0].options == (options or {"k": 2})
+        assert len(arms) == count

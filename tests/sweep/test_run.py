@@ -331,3 +331,34 @@ def _patterns(folder: Path) -> Path:
     path = folder / "patterns.yaml"
     path.write_text("default: never\nrules:\n  - {label: smoker, pattern: smokes}\n")
     return path
+
+
+def test_a_frontier_sweep_goes_to_a_verdict_and_says_what_it_gave_up(
+    sweep_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = sweep_file(
+        canary=CANARY,
+        engine="shared",
+        strategy="frontier",
+        train_sizes=[6, 9, 18],
+        search={"trials": 3, "rank": [2, 4], "top_layers": [1], "epochs": 2},
+        arms=["majority"],
+        reference={"arm": "tfidf"},
+    )
+    out = tmp_path / "out"
+    done = medsweep("run", path, "--out", out, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    verdict = json.loads((out / "verdict.json").read_text())
+    strategy = verdict["strategy"]
+    assert strategy["name"] == "frontier"
+    sizes = [c["train_size"] for c in [*verdict["cells"], *strategy["given_up"]]]
+    assert sorted(sizes) == [6, 9, 18]
+    assert not [n for n in verdict["notes"] if "failed" in n]
+    assert "The strategy was frontier" in (out / "report.html").read_text()
+    trials = pd.read_parquet(out / "trials.parquet")
+    searched = trials[trials["phase"] == "search"].groupby("train_size").size()
+    assert searched[6] == 3
+    assert (searched.drop(6) == 1).all()
+    resumed = medsweep("resume", out, cwd=tmp_path)
+    assert resumed.returncode == 0
+    _no_text_anywhere(tmp_path, done.stdout + done.stderr)
