@@ -105,7 +105,7 @@ def _strategy(verdict: Mapping[str, Any]) -> list[Block]:
     found = verdict.get("strategy") or {}
     if found.get("name") != "frontier":
         return []
-    given_up = [_sentence(sentences.given_up(cell)) for cell in found["given_up"]]
+    given_up = [sentences.given_up(cell) for cell in found["given_up"]]
     text = Text(sentences.frontier(len(given_up)))
     return [text, Bullets(given_up)] if given_up else [text]
 

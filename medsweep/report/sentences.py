@@ -223,10 +223,10 @@ def _number_given_up(number: int) -> str:
 
 
 def given_up(cell: Mapping[str, Any]) -> str:
-    """``minilm n=400: not run; minilm with n=100 is as good as sure to match``."""
+    """``minilm n=400: not run; minilm with n=100 is as good as sure to match.``"""
     trials = cell["trials"]
     how = f"{words.plural(trials, 'trial')}, not confirmed" if trials else "not run"
-    return f"{cell['model']} n={cell['train_size']}: {how}; {cell['reason']}"
+    return f"{cell['model']} n={cell['train_size']}: {how}; {cell['reason']}."
 
 
 def limitations(verdict: Mapping[str, Any]) -> list[str]:

@@ -124,6 +124,19 @@ class TestHtml:
         assert "4-fold cross-validation" in told
         assert "test set was predicted once" not in told
 
+    def test_what_a_frontier_gave_up_is_named(
+        self, tmp_path: Path, found: dict, table: pd.DataFrame
+    ) -> None:
+        cell = {"model": "minilm", "train_size": 400, "trials": 2, "needless": False}
+        lost = {**cell, "reason": "-0.200 against the reference on dev"}
+        for given_up, says in (([lost], "1 cell was given up."), ([], "No cell was given up.")):
+            swept = {**found, "strategy": {"name": "frontier", "given_up": given_up}}
+            page = Page(report(tmp_path, swept, table, sweep={**SWEEP, "strategy": "frontier"}))
+            assert says in page.text
+            assert ("minilm n=400: 2 trials, not confirmed; -0.200" in page.text) == bool(given_up)
+            assert "For the smallest size of each model" in page.text
+        assert "given up" not in Page(report(tmp_path, found, table, sweep=SWEEP)).text
+
     def test_no_document_is_named(self, tmp_path: Path, found: dict, table: pd.DataFrame) -> None:
         assert "doc-0" not in report(tmp_path, found, table, trials=trials(), sweep=SWEEP)
 
