@@ -212,8 +212,9 @@ def _analysis(verdict: Mapping[str, Any]) -> list[str]:
 
 def frontier(given_up: int) -> str:
     """How ``strategy: frontier`` went through the cells, and how many it passed over."""
-    lost = f"{GIVING_UP} None of those can be called a match. " if given_up else ""
-    return f"The strategy was frontier. {FRONTIER} {lost}{_number_given_up(given_up)}"
+    number = _number_given_up(given_up)
+    lost = f"{GIVING_UP} {number} None of them can be called a match." if given_up else number
+    return f"The strategy was frontier. {FRONTIER} {lost}"
 
 
 def _number_given_up(number: int) -> str:

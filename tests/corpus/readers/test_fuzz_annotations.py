@@ -15,8 +15,8 @@ from .annotations import ANN, JSON, TEXT, TSV, TYPES, XMI, zipped
 
 Put = Callable[[str, str | bytes], Path]
 
-# Longer where a format has been changed: MEDSWEEP_FUZZ_S=180.
-SECONDS = float(os.environ.get("MEDSWEEP_FUZZ_S", "5"))
+# Longer where a format has been changed: MEDSWEEP_FUZZ_SECONDS=180.
+SECONDS = float(os.environ.get("MEDSWEEP_FUZZ_SECONDS", "5"))
 FORMATS = {
     "n.ann": ("brat", ANN),
     "n.tsv": ("webanno-tsv", TSV),
