@@ -219,7 +219,7 @@ def frontier(world: World) -> tuple[dict[Rung, Right], float]:
     """What the frontier confirms, and the cost of all that it trains."""
     s = world.s
     chains = tuple((model, SIZES) for model in MODELS)
-    ground = Ground(chains, MARGIN, ALPHA, s.draws, 1, s.dev, s.test)
+    ground = Ground(chains, MARGIN, ALPHA, s.draws, "", 1, s.dev, s.test)
     reference = float(world.reference[: s.dev].mean())
     searched: dict[Rung, Search] = {}
     confirmed: dict[Rung, Right] = {}
@@ -405,6 +405,7 @@ class Recorded:
             self.verdict["margin"],
             self.verdict["alpha"],
             draws,
+            str(self.reference[0]),
             self.verdict["reference"]["draws"],
             provenance["dev_documents"],
             provenance["test_documents"],

@@ -128,7 +128,7 @@ def _show(found: dict[str, Any]) -> None:
     console.print(
         f"{found['name']}: {found['cells']} cells{folds}, "
         f"{most}{found['search_trials']} search trials, "
-        f"{found['confirmations']} confirmations (draws: {found['draws']}), "
+        f"{most}{found['confirmations']} confirmations (draws: {found['draws']}), "
         f"{len(found['arms'])} other arms"
     )
     _show_models(found, console)

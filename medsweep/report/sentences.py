@@ -10,7 +10,7 @@ from medsweep.report import words
 FRONTIER = (
     "Cells were gone through from the smallest model and the smallest training size up; each "
     "larger size took over the best third of the configurations of the size below it (successive "
-    "halving over training sizes)."
+    "halving over training sizes). Each model's smallest size was confirmed in any case."
 )
 GIVING_UP = (
     "A cell was given up where its predictive power, the chance of a match seen from the "
@@ -120,8 +120,11 @@ def methods(verdict: Mapping[str, Any], sweep: Mapping[str, Any] | None) -> list
 
 def _training(verdict: Mapping[str, Any], sweep: Mapping[str, Any]) -> list[str]:
     cells, reference = verdict["cells"], verdict["reference"]
-    sizes = sorted({c["train_size"] for c in cells if c["train_size"]})
-    models = {c["model"]: c["params"] for c in cells}
+    given_up = (verdict.get("strategy") or {}).get("given_up") or []
+    known = (verdict.get("provenance") or {}).get("models") or {}
+    sizes = sorted({c["train_size"] for c in [*cells, *given_up] if c["train_size"]})
+    models = {c["model"]: (known.get(c["model"]) or {}).get("parameters") for c in given_up}
+    models |= {c["model"]: c["params"] for c in cells}
     names = words.listed(
         f"{m} ({words.params(p)} parameters)" if p else m for m, p in models.items()
     )
@@ -145,17 +148,25 @@ def _training(verdict: Mapping[str, Any], sweep: Mapping[str, Any]) -> list[str]
         stopping = " with early stopping by successive halving" * bool(sweep.get("early_stopping"))
         frontier = sweep.get("strategy") == "frontier"
         where = "the smallest size of each model" if frontier else "each model and size"
+        if frontier and reference["arm"] == "finetuned":
+            where += ", and for the reference,"
+        chosen = "of each cell that was not given up " if frontier else ""
         text.append(
             f"Adapters were low-rank (LoRA). For {where} "
             f"{words.plural(search.get('trials') or 1, 'configuration')} "
             f"({_space(search)}) of at most {words.plural(search.get('epochs') or 1, 'epoch')} "
             f"{'was' if search.get('trials') == 1 else 'were'} tried{stopping} on a development "
-            f"set of {dev} documents, which count as labels; the best was trained on every draw."
+            f"set of {dev} documents, which count as labels; the best {chosen}was trained on every "
+            "draw."
         )
         if frontier:
             text.append(FRONTIER)
-            if given_up := (verdict.get("strategy") or {}).get("given_up"):
+            if given_up:
                 text.append(f"{GIVING_UP} {_number_given_up(len(given_up))}")
+            if {c["model"] for c in given_up} - {c["model"] for c in cells}:
+                text.append(
+                    "Models of which no cell was confirmed kept their share of the error rate."
+                )
     text.append(_evaluation(sweep))
     return text
 

@@ -63,9 +63,9 @@ class Coordinator:
             )
             for c in plan.cells
         }
+        self._guide = Guide(plan) if sweep.strategy == "frontier" else None
         # One trial of a cell at a time where there are cells enough to keep every slot busy:
         # each proposal then knows all that came before, and a search is the same in every run.
-        self._guide = Guide(plan) if sweep.strategy == "frontier" else None
         searched = len(plan.workload.folds) if self._guide else len(plan.cells)
         self._abreast = max(1, -(-concurrency // max(1, searched)))
         self._proposed: dict[Cell, int] = dict.fromkeys(plan.cells, 0)
@@ -256,15 +256,9 @@ class Coordinator:
     def _clear(self, cell: Cell) -> None:
         """Remove the states of a confirmed cell's trials: the largest files of a sweep."""
         confirmed = self.records.of(cell, "confirm")
-        if len(confirmed) == self.plan.draws_of(cell) and all(r.ended for r in confirmed):
+        finished = [r for r in confirmed if r.status == "finished"]
+        if len(finished) == self.plan.draws_of(cell):
             for record in [*self.records.of(cell, "search"), *confirmed]:
-                TrialFolder(self._root, record.item.name).forget_state()
-
-    def clear_given_up(self) -> None:
-        """Remove the states of searched cells that the guide has passed over, at the very end."""
-        given_up = self.given_up()
-        for cell in self.plan.cells:
-            for record in self.records.of(cell, "search") if cell.rung in given_up else ():
                 TrialFolder(self._root, record.item.name).forget_state()
 
     def _write(self, event: str, **fields: Any) -> None:

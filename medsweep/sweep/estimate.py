@@ -213,7 +213,10 @@ def _arm_tokens(plan: Plan, name: str, sizes: _Sizes) -> int:
         total += times * sum(
             min(sizes.tokens[d.id], length) + sizes.question + examples
             for fold in work.folds
-            for d in fold.test
+            for d in (
+                *fold.test,
+                *(fold.dev if arm is work.arms[0] and work.reference_on_dev else ()),
+            )
         )
     return total
 

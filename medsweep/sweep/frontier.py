@@ -18,7 +18,8 @@ differ, which every bound rests on; and where nothing else is, the best of the r
 verdict rests on the test set.
 
 *Needless* is what could change neither answer once a confirmed cell is as good as sure to match:
-the larger sizes of its model, and as many labels or more with a larger model.
+the larger sizes of its model, and as many labels or more with a larger model. The reference's own
+model is no answer to which small model matches, so that it makes no other one needless.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class Ground:
         margin: largest loss that still counts as a match.
         alpha: one-sided family-wise level.
         draws: of every candidate cell.
-        reference_draws: 1 for a reference that is not trained.
+        reference: the reference's model, which is never the smallest that matches; "" for none.
+        reference_draws: 1 for a reference that does not learn from the training documents.
         dev: dev documents (or groups).
         test: test documents (or groups).
         drops: whether cells may be given up. Not where the dev documents of one fold are test
@@ -67,6 +69,7 @@ class Ground:
     margin: float
     alpha: float
     draws: int
+    reference: str
     reference_draws: int
     dev: int
     test: int
@@ -171,9 +174,10 @@ def survey(ground: Ground, reference: float | None, looks: Mapping[Rung, Look]) 
                 given_up[rung] = GivenUp(False, f"{gap:+.3f} against the reference on dev")
             elif power[rung] >= SURE and (sure is None or rung[1] < sure[1]):
                 sure = rung
-        fewest = sure
+        if model != ground.reference:
+            fewest = sure
     smallest = {(model, sizes[0]) for model, sizes in ground.chains}
-    if (rest := power.keys() - smallest) and rest <= given_up.keys():
+    if fewest is None and (rest := power.keys() - smallest) and rest <= given_up.keys():
         best = max(sorted(rest), key=lambda rung: power[rung])
         del given_up[best]
         return Survey(best, given_up)

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from statistics import fmean
 
+from medsweep.config import Arm
 from medsweep.sweep.frontier import Ground, Look, Rung, Stage, Survey, chains_of, survey
 from medsweep.sweep.items import Cell
 from medsweep.sweep.plan import Plan
 from medsweep.sweep.records import Record, Records
+
+# Arms whose predictions depend on the training documents; with examples (k) an endpoint's do, too.
+LEARNING = ("majority", "tfidf", "probe", "few_shot")
 
 
 class Guide:
@@ -47,7 +51,8 @@ class Guide:
         if self.reference:
             look = self._look((self.reference[0].model, self.reference[0].size), records)
             return look.score if look.stage == "confirmed" else None
-        return next((r.best for r in records.by_name.values() if r.item.arm == 0), None)
+        first = next((r for r in records.by_name.values() if r.item.arm == 0), None)
+        return first.best if first and first.status == "finished" else None
 
     def _look(self, rung: Rung, records: Records) -> Look:
         cells = self.cells(rung)
@@ -96,6 +101,12 @@ def reference_cells(plan: Plan) -> tuple[Cell, ...]:
     return tuple(c for c in plan.cells if c.rung == at)
 
 
+def _draws_of(reference: Arm, plan: Plan) -> int:
+    """A reference that learns from the training documents has a prediction a draw."""
+    learns = reference.arm in LEARNING or reference.options.get("k", 0) > 0
+    return plan.sweep.draws if learns else 1
+
+
 def ground_of(plan: Plan, reference: tuple[Cell, ...]) -> Ground:
     """What is known of a sweep before anything is trained."""
     work, sweep = plan.workload, plan.sweep
@@ -107,7 +118,8 @@ def ground_of(plan: Plan, reference: tuple[Cell, ...]) -> Ground:
         margin=sweep.decide.margin,
         alpha=sweep.decide.alpha,
         draws=sweep.draws,
-        reference_draws=plan.draws_of(reference[0]) if reference else 1,
+        reference=plan.reference["model"] or "",
+        reference_draws=plan.draws_of(reference[0]) if reference else _draws_of(work.arms[0], plan),
         dev=len(dev),
         test=len(test),
         drops=len(work.folds) == 1,

@@ -45,7 +45,7 @@ class Item:
 
     Attributes:
         name: unique in the sweep: ``minilm-n50-t03`` (search), ``minilm-n50-d1`` (confirm),
-            ``arm-tfidf``; under cross-validation ``minilm-n50-f0-t03``.
+            ``arm-0-tfidf``; under cross-validation ``minilm-n50-f0-t03``.
         phase: search, confirm, or another arm than a tuned candidate.
         cell: model, training size, fold; an arm item spans all cells (size and fold 0).
         draw: which draw of the ladder is trained on.

@@ -61,7 +61,8 @@ class Dashboard:
             return ""
         # Trials of all sizes are still to come, as they were until now.
         seconds = (time.monotonic() - self._began) / fresh * (total - done)
-        return f"  about {_clock(seconds)} left"
+        most = "at most " if self._of.plan.sweep.strategy == "frontier" else ""
+        return f"  {most}about {_clock(seconds)} left"
 
 
 def cells_table(cells: tuple[Cell, ...], records: Records) -> Table:

@@ -212,6 +212,12 @@ def collect_adapters(records: Records, root: Path, target: Path, folds: int) -> 
             write_json(destination / NOTE, {**note, "trial": record.item.to_dict()})
 
 
+def forget_states(root: Path) -> None:
+    """Remove what trials would go on from, once none will: of cells given up, of failed trials."""
+    for path in root.iterdir():
+        TrialFolder(root, path.name).forget_state()
+
+
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a whole file or nothing."""
     write_whole(path, (json.dumps(value, indent=2) + "\n").encode())

@@ -87,6 +87,8 @@ def sweep_status(out: Path) -> tuple[Sweep, Records]:
 
 
 def _run(plan: Plan, out: Path, address: str | None, console: Console) -> dict[str, Any]:
+    from medsweep.sweep.results import forget_states
+
     sweep = plan.sweep
     journal = Journal(_journal(out))
     try:
@@ -109,6 +111,7 @@ def _run(plan: Plan, out: Path, address: str | None, console: Console) -> dict[s
                 verdict = _conclude(plan, records, out)
             summary, files, status = _kept(verdict, out)
             journal.append("done")
+            forget_states(_state(out) / "trials")
         except KeyboardInterrupt:
             status = "stopped"
             raise Interrupted(f"interrupted; `medsweep resume {out}` goes on") from None
@@ -146,7 +149,6 @@ def _search(
         try:
             with shown(work, console):
                 run_experiment(work, pool, _state(out))
-            work.clear_given_up()
         finally:
             cluster.close(pool)
     return work.records

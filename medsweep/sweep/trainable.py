@@ -38,7 +38,7 @@ class TrialFolder:
         return self._state.read_bytes() if self._state.exists() else None
 
     def curve(self) -> list[dict[str, Any]]:
-        """The learning curve so far, one mapping an evaluation; only points with a state."""
+        """The learning curve so far, one mapping an evaluation; a point on dev of an arm."""
         if not self._curve.exists():
             return []
         return cast("list[dict[str, Any]]", json.loads(self._curve.read_text()))
@@ -115,6 +115,8 @@ class Trial(tune.Trainable):
                     ray.get(self._pool.replace.remote(self._seat, lost))
                 if attempt == ATTEMPTS:
                     return _failed("its host died again and again")
+            except TrialError as error:
+                return _failed(str(error))
             except RayTaskError as error:
                 cause = error.cause
                 return _failed(
@@ -152,8 +154,13 @@ class Trial(tune.Trainable):
         me = ray.get_runtime_context().current_actor
         self._seat, self._host = ray.get(self._pool.acquire.remote(self._item, me))
         if attach:
-            source = TrialFolder(self._root, self._item.adopt) if self._item.adopt else self._folder
-            ray.get(self._host.attach.remote(self._item, source.state()))
+            adopt = self._item.adopt
+            source = TrialFolder(self._root, adopt) if adopt else self._folder
+            state, curve = source.state(), source.curve()
+            if state is None and (adopt or (curve and curve[-1]["finished"])):
+                # A fresh slot in its place would be judged untrained.
+                raise TrialError(f"the trained state of {adopt or self._item.name} is gone")
+            ray.get(self._host.attach.remote(self._item, state))
 
     # Tune's own checkpoints are not used; the trial's folder is the checkpoint.
     def save_checkpoint(self, checkpoint_dir: str) -> None:

@@ -25,8 +25,9 @@ RUNGS = [(m, s) for m in MODELS for s in SIZES]
 REFERENCE = 0.8
 
 
-def ground(*, drops: bool = True, draws: int = 3, dev: int = 200) -> Ground:
-    return Ground(tuple((m, SIZES) for m in MODELS), 0.05, 0.05, draws, 1, dev, 500, drops)
+def ground(*, drops: bool = True, draws: int = 3, dev: int = 200, reference: str = "") -> Ground:
+    chains = tuple((m, SIZES) for m in MODELS)
+    return Ground(chains, 0.05, 0.05, draws, reference, 1, dev, 500, drops)
 
 
 def follow(
@@ -92,6 +93,12 @@ def test_larger_models_are_tried_with_fewer_labels_only() -> None:
     assert given_up["a", 200].needless
     assert given_up["b", 50] == GivenUp(False, "-0.300 against the reference on dev")
     assert given_up["c", 50].reason == "c with n=25 is as good as sure to match"
+
+
+def test_the_reference_model_itself_makes_no_other_needless() -> None:
+    order, _, given_up = follow(ground(reference="a"), dict.fromkeys(RUNGS, 0.95))
+    assert order == [("a", 25), ("b", 25)]
+    assert given_up["b", 50].reason == "b with n=25 is as good as sure to match"
 
 
 def test_more_labels_may_hurt() -> None:

@@ -98,13 +98,14 @@ def drive(
         if failing and item.name.startswith(failing):
             work.ended(item.name, "failed", "")
             continue
+        (root / item.name).mkdir(exist_ok=True)
+        (root / item.name / "state").touch()
         reported = item.phase != "arm" or item.arm == 0
         for i in range(1, 5) if reported and not item.adopt else ():
             if not work.evaluated(item.name, [{"iteration": i, "step": i, "score": final}]):
                 status = "stopped"
                 break
         work.ended(item.name, status)
-    work.clear_given_up()
     work.journal = journal.events
     return work
 
@@ -132,10 +133,9 @@ def test_every_cell_is_confirmed_or_given_up(
     assert said["name"] == "frontier"
     assert [(c["model"], c["train_size"]) for c in said["given_up"]] == sorted(given_up)
     if top == 1.0:
-        assert {c["trials"] for c in said["given_up"]} == {0}
+        assert {c["trials"] for c in said["given_up"]} <= {0}
     if top == 0.3:
         assert all(c["trials"] for c in said["given_up"])
-    assert not [p for p in tmp_path.rglob("state") if p.is_file()]
 
 
 def test_larger_sizes_take_over_the_best_recipes(
@@ -204,8 +204,12 @@ def test_a_failed_confirmation_is_made_up_for_on_resuming(
     plan = planned()
     once = drive(plan, tmp_path, top=1.0, failing="tiny-bert-n6-d1")
     assert once.records.by_name["tiny-bert-n12-t00"]
+    # Draw 0 is the search's winner: its state is needed as long as it may have to be judged again.
+    adopted = tmp_path / str(once.records.by_name["tiny-bert-n6-d0"].item.adopt) / "state"
+    assert adopted.exists()
     again = drive(plan, tmp_path, once.journal, top=1.0)
     assert again.records.by_name["tiny-bert-n6-d1"].status == "finished"
+    assert not adopted.exists()
 
 
 def test_imported_predictions_are_no_reference_for_it(sweep_file: Callable[..., Path]) -> None:

@@ -359,6 +359,7 @@ def test_a_frontier_sweep_goes_to_a_verdict_and_says_what_it_gave_up(
     searched = trials[trials["phase"] == "search"].groupby("train_size").size()
     assert searched[6] == 3
     assert (searched.drop(6) == 1).all()
+    assert not list((out / "state" / "trials").glob("*/state"))
     resumed = medsweep("resume", out, cwd=tmp_path)
     assert resumed.returncode == 0
     _no_text_anywhere(tmp_path, done.stdout + done.stderr)
