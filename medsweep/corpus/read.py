@@ -182,12 +182,14 @@ def _check_text(document: Document) -> None:
         raise DataError(
             "the text is empty", where=document.source, fix="take the document out or mend it"
         )
-    if any("\ud800" <= c <= "\udfff" for c in document.text):
-        raise DataError(
-            "the text holds half of a surrogate pair, which no tokenizer reads",
-            where=document.source,
-            fix="write the text as UTF-8 instead of \\u escapes",
-        )
+    values = "".join(v for s in document.spans or () for _, v in s.attributes)
+    for part, words in (("the text", document.text), ("an attribute", values)):
+        if any("\ud800" <= c <= "\udfff" for c in words):
+            raise DataError(
+                f"{part} holds half of a surrogate pair, which no tokenizer reads",
+                where=document.source,
+                fix="write it as UTF-8 instead of \\u escapes",
+            )
 
 
 def _check_gold(documents: list[Document], kind: Kind) -> None:

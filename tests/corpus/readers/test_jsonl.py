@@ -122,3 +122,5 @@ def test_attributes_of_mentions(put: Put) -> None:
     assert span.attributes == (("dose", "5 mg"), ("n", "2"), ("negation", "true"))
     with pytest.raises(DataError, match="attributes is not an object"):
         list(scan(put("n.jsonl", row.replace(attributes, "[]"))))
+    with pytest.raises(DataError, match=r"jsonl:1: an attribute holds half of a surrogate pair"):
+        list(scan(put("n.jsonl", row.replace("5  mg", "5\\udcb5g"))))
