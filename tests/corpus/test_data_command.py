@@ -132,6 +132,13 @@ def test_sizes_that_are_none(put: Put, sizes: str) -> None:
         data("check", put("a.jsonl", '{"text": "a"}'), "--sizes", sizes)
 
 
+def test_convert_keeps_attributes(put: Put, tmp_path: Path) -> None:
+    source = put("a.pubtator", "1|t|ASS hilft\n1\t1\t4\tASS\tDrug\tD1\n")
+    assert data("convert", source, tmp_path / "b.jsonl").exit_code == 0
+    assert list(scan(tmp_path / "b.jsonl")) == list(scan(source))
+    assert '"attributes": {"identifier": "D1"}' in (tmp_path / "b.jsonl").read_text()
+
+
 def test_convert_to_other_formats(put: Put, tmp_path: Path) -> None:
     entities = [{"start": 0, "end": 3, "type": "Drug"}]
     source = put("a.jsonl", json.dumps({"id": "n", "text": "ASS ab", "entities": entities}))

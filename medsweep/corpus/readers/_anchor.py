@@ -37,12 +37,14 @@ class Mention:
             mention without a character. May lie outside of the text.
         surface: what the file says stands there; None where it does not say.
         where: its place in the file.
+        attributes: what else is said of it, as :class:`Span` has them.
     """
 
     type: str
     pieces: Pieces
     surface: str | None
     where: str
+    attributes: tuple[tuple[str, str], ...] = ()
 
 
 def anchored(
@@ -148,4 +150,4 @@ def _span(mention: Mention, pieces: Pieces, length: int) -> Span:
     if any(a[1] > b[0] for a, b in pairwise(pieces)):
         raise DataError("the pieces of the mention overlap", where=mention.where)
     hull = pieces[0][0], pieces[-1][1]
-    return Span(*hull, mention.type, pieces if len(pieces) > 1 else ())
+    return Span(*hull, mention.type, pieces if len(pieces) > 1 else (), mention.attributes)

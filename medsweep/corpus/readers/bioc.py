@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from xml.etree.ElementTree import ParseError
 
 from medsweep.corpus._base import Document, Reading, Span
 from medsweep.corpus.readers._anchor import Mention, Pieces, anchored
-from medsweep.corpus.readers._fields import as_name
+from medsweep.corpus.readers._fields import as_name, as_value
 from medsweep.corpus.readers._json import as_list, as_object, as_whole, load_json
 from medsweep.corpus.readers._spans import tidy
 from medsweep.errors import DataError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 RELATIONS = "relations left out"
+ATTRIBUTES = "attributes left out"
 GAPS = "gaps between passages made one space"
 
 TYPE = "type"
@@ -41,8 +43,9 @@ class Bioc:
 
     Passages are joined with one space, whatever their offsets say: these are wrong in places
     where a tool counted escaped characters, and hold gaps where a document is an excerpt. The
-    type of a mention is its infon ``type``, or the one that ``layer`` names. A document without
-    annotation has no mention: the format does not tell it from an unannotated one.
+    type of a mention is its infon ``type``, or the one that ``layer`` names; the others that have
+    a value are its attributes, of several of one key the first. A document without annotation has
+    no mention: the format does not tell it from an unannotated one.
     """
 
     name = "bioc"
@@ -53,7 +56,7 @@ class Bioc:
     def read(self, path: Path, reading: Reading) -> Iterator[Document]:
         """Stream the documents of a file; JSON is read as a whole."""
         is_json = path.suffix.lower() == ".json" or _starts_as_json(path)
-        raw = _json_documents(path) if is_json else _xml_documents(path)
+        raw = _json_documents(path) if is_json else _xml_documents(path, reading.changes)
         for number, document in enumerate(raw, 1):
             where = f"{path.name}: document {number}"
             yield _document(document, f"{path.stem}-{number}", where, reading)
@@ -77,7 +80,7 @@ def _json_documents(path: Path) -> Iterator[dict[str, Any]]:
 
 # The PyPI package `bioc` is not used: it parses with lxml's defaults, which resolve entities, and
 # raises its own parser's errors, which quote text.
-def _xml_documents(path: Path) -> Iterator[dict[str, Any]]:
+def _xml_documents(path: Path, changes: Counter[str]) -> Iterator[dict[str, Any]]:
     """Documents as BioC's JSON has them; each is let go once it was read."""
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import iterparse
@@ -96,7 +99,7 @@ def _xml_documents(path: Path) -> Iterator[dict[str, Any]]:
                 )
             for event, element in events:
                 if event == "end" and element.tag == "document":
-                    yield _xml_part(element)
+                    yield _xml_part(element, changes)
                     root.clear()
     except DefusedXmlException:
         raise DataError(
@@ -113,13 +116,15 @@ def _xml_documents(path: Path) -> Iterator[dict[str, Any]]:
 _LISTS = ("passage", "sentence", "annotation", "relation", "location")
 
 
-def _xml_part(element: Element) -> dict[str, Any]:
+def _xml_part(element: Element, changes: Counter[str]) -> dict[str, Any]:
     part: dict[str, Any] = {**element.attrib, "infons": {}}
     for child in element:
         if child.tag == "infon":
-            part["infons"][child.get("key")] = "".join(child.itertext())
+            key, value = child.get("key", ""), "".join(child.itertext())
+            if part["infons"].setdefault(key, value) != value and element.tag == "annotation":
+                changes[ATTRIBUTES] += 1
         elif child.tag in _LISTS:
-            part.setdefault(f"{child.tag}s", []).append(_xml_part(child))
+            part.setdefault(f"{child.tag}s", []).append(_xml_part(child, changes))
         elif child.tag in ("id", "offset", "text"):
             part[child.tag] = "".join(child.itertext())
     return part
@@ -225,8 +230,23 @@ class _Builder:
             tuple((a + move, b + move) for a, b in pieces),
             _text(raw, where) or None,
             where,
+            self._attributes(infons, where),
         )
         self._mentions.setdefault(owner, []).append(mention)
+
+    def _attributes(self, infons: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:
+        """The infons with a value, but the type; lists and objects are left out and counted."""
+        found: dict[str, str] = {}
+        for key, raw in infons.items():
+            value = as_value(raw)
+            if key == self._key or (value is None and not isinstance(raw, list | dict)):
+                continue
+            field = as_name(key, "infon's key", where)
+            if field is None or value is None or field in found:
+                self._changes[ATTRIBUTES] += 1
+            else:
+                found[field] = value
+        return tuple(sorted(found.items()))
 
 
 def _text(part: Mapping[str, Any], where: str) -> str:

@@ -9,12 +9,17 @@ from pathlib import Path
 
 from medsweep.corpus._base import Document, Reading
 from medsweep.corpus.readers._anchor import Mention, anchored
-from medsweep.corpus.readers._fields import as_name
+from medsweep.corpus.readers._fields import as_name, as_value
 from medsweep.corpus.readers._lines import numbered_lines
 from medsweep.corpus.readers._spans import tidy
 from medsweep.errors import DataError
 
 RELATIONS = "relations left out"
+PARTS = "names of a mention's parts left out"
+
+IDENTIFIER = "identifier"
+# What stands for no concept.
+_NONE = ("-", "-1")
 
 _TEXT = re.compile(r"([^|\t]{1,100})\|([ta])\|(.*)", re.DOTALL)
 _NUMBER = re.compile(r"-?\d{1,12}")
@@ -41,10 +46,13 @@ class _Article:
 
 
 class Pubtator:
-    """``id|t|title``, ``id|a|abstract``, then ``id  start  end  text  type  …`` with tabs.
+    """``id|t|title``, ``id|a|abstract``, then ``id  start  end  text  type  concept`` with tabs.
+
+    The concept's id (several with ``|`` between) is the attribute ``identifier``, as in the BioC
+    that PubTator writes: other BioC names the vocabulary (``MESH``), which these lines do not tell.
 
     A document without such lines has no mention: the format does not tell it from an
-    unannotated one. Relations, concept ids and names of composite parts are left out.
+    unannotated one. Relations and names of composite mentions' parts are left out.
     """
 
     name = "pubtator"
@@ -117,4 +125,8 @@ def _add_line(article: _Article, columns: list[str], where: str, reading: Readin
     if not 0 <= start <= end:
         raise DataError(f"start {start} and end {end} are no stretch of text", where=where)
     pieces = ((start, end),) if start < end else ()
-    article.mentions.append(Mention(type_, pieces, columns[3], where))
+    concept = as_value(columns[5]) if len(columns) > 5 else None
+    attributes = () if concept is None or concept in _NONE else ((IDENTIFIER, concept),)
+    if any(map(str.strip, columns[6:])):
+        reading.changes[PARTS] += 1
+    article.mentions.append(Mention(type_, pieces, columns[3], where, attributes))

@@ -1,10 +1,14 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from medsweep.corpus import Document, Span, scan
 
@@ -124,10 +128,61 @@ def test_json(put: Put, wrap: Callable[[Any], Any]) -> None:
     }
     path = put("a.json", json.dumps(wrap(made)))
     (document,), changes = read(path)
-    assert (document.text, document.spans) == ("Auf ASS", (Span(4, 7, "Drug"),))
+    drug = Span(4, 7, "Drug", attributes=(("class", "ATC"),))
+    assert (document.text, document.spans) == ("Auf ASS", (drug,))
     assert changes == {"relations left out": 1}
     (document,), _ = read(path, layer="class")
-    assert document.spans == (Span(4, 7, "ATC"),)
+    assert document.spans == (Span(4, 7, "ATC", attributes=(("type", "Drug"),)),)
+
+
+def with_infons(xml: str, *infons: tuple[str, str]) -> str:
+    made = "".join(f"<infon key={quoteattr(k)}>{escape(v)}</infon>" for k, v in infons)
+    return xml.replace("<location", f"{made}<location", 1)
+
+
+def test_other_infons_are_attributes_of_a_mention_that_is_moved(put: Put) -> None:
+    infons = [("dose", " 5\n mg"), ("none", " "), ("MESH", "D1"), ("MESH", "D2"), ("MESH", "D1")]
+    mention = with_infons(annotation(3, 3, "ASS"), *infons, ("", "x"))
+    path = put("a.xml", collection(passage(0, "Auf ASS", mention)))
+    (document,), changes = read(path)
+    assert document.spans == (Span(4, 7, "Drug", attributes=(("MESH", "D1"), ("dose", "5 mg"))),)
+    moved = {"mentions moved to where their text is": 1}
+    # The second concept, and the value without a key.
+    assert changes == {"attributes left out": 2, **moved}
+    (document,), changes = read(path, attributes=())
+    assert document.spans == (Span(4, 7, "Drug"),)
+    assert changes == {"attributes left out": 4, **moved}
+
+
+def test_infons_of_json_may_be_no_strings(put: Put) -> None:
+    infons = {"type": "T", "n": 6647, "valid": True, "none": None, "many": ["a"], "x": {}}
+    mention = {"infons": infons, "text": "A", "locations": [{"offset": 0, "length": 1}]}
+    made = {"passages": [{"offset": 0, "text": "A", "annotations": [mention]}]}
+    (document,), changes = read(put("a.json", json.dumps({"documents": [made]})))
+    assert document.spans == (Span(0, 1, "T", attributes=(("n", "6647"), ("valid", "true"))),)
+    assert changes == {"attributes left out": 2}
+
+
+WORDS = st.text(st.sampled_from("aBß😀<&>\"' |-"), min_size=1, max_size=6)
+INFONS = st.dictionaries(WORDS.map(str.strip).filter(bool), WORDS, max_size=4)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(infons=INFONS)
+def test_xml_and_json_say_the_same(put: Put, infons: dict[str, str]) -> None:
+    xml = with_infons(annotation(0, 3, "ASS"), *infons.items())
+    mention = {"infons": {"type": "Drug", **infons}, "text": "ASS"}
+    mention["locations"] = [{"offset": 0, "length": 3}]
+    passages = [{"offset": 0, "text": "ASS", "annotations": [mention]}]
+    made = {"documents": [{"id": "7", "passages": passages}]}
+    attributes = {k: " ".join(v.split()) for k, v in infons.items() if v.strip()}
+    expected = [Document("7", "ASS", spans=(span("Drug", attributes),))]
+    assert read(put("a.xml", collection(passage(0, "ASS", xml)))) == (expected, {})
+    assert read(put("a.json", json.dumps(made))) == (expected, {})
+
+
+def span(type_: str, attributes: dict[str, str]) -> Span:
+    return Span(0, 3, type_, attributes=tuple(sorted(attributes.items())))
 
 
 def test_what_has_no_character_or_comes_twice_is_counted(put: Put) -> None:
@@ -139,6 +194,12 @@ def test_what_has_no_character_or_comes_twice_is_counted(put: Put) -> None:
     assert sorted(changes.values()) == [1, 1]
 
 
+def with_concept(span: Span) -> Span:
+    """The mention with what PubTator says of it."""
+    concept = dict(span.attributes)["MESH"]
+    return replace(span, attributes=() if concept == "-1" else (("identifier", concept),))
+
+
 @pytest.mark.shared_data
 def test_the_two_forms_of_bc5cdr_agree(shared: Path) -> None:
     folder = shared / "fmt_bioc_bc5cdr_sample"
@@ -146,6 +207,13 @@ def test_the_two_forms_of_bc5cdr_agree(shared: Path) -> None:
     pubtator, _ = read(folder / "CDR_sample.gold.PubTator", format="pubtator")
     assert [(d.id, d.text) for d in bioc] == [(d.id, d.text) for d in pubtator]
     assert sum(len(d.spans or ()) for d in pubtator) == 934
+    # Two mentions have no concept; composite ones and their parts have a role in BioC only.
+    fields = Counter(f for d in bioc for s in d.spans or () for f, _ in s.attributes)
+    assert fields == {"MESH": 944, "CompositeRole": 15}
+    assert Counter(f for d in pubtator for s in d.spans or () for f, _ in s.attributes) == {
+        "identifier": 932
+    }
+    bioc = [replace(d, spans=tuple(map(with_concept, d.spans or ()))) for d in bioc]
     own = [set(b.spans or ()) - set(p.spans or ()) for b, p in zip(bioc, pubtator, strict=True)]
     # The parts of five composite mentions, which PubTator has as names only.
     assert sum(map(len, own)) == 10

@@ -16,7 +16,8 @@ def test_title_abstract_and_mentions(put: Put) -> None:
     changes: Counter[str] = Counter()
     first, second = scan(path, changes=changes)
     assert (first.id, first.text) == ("1", "Über | ASS Hilft ASS?")
-    assert first.spans == (Span(7, 10, "Drug"), Span(17, 20, "Drug"))
+    concept = (("identifier", "D1"),)
+    assert first.spans == (Span(7, 10, "Drug", attributes=concept), Span(17, 20, "Drug"))
     assert (second.text, second.spans, second.source) == ("Ohne ", (), "a.pubtator:7")
     assert changes == {"relations left out": 1}
 
@@ -30,6 +31,22 @@ def test_the_abstracts_mentions_are_moved_together(put: Put) -> None:
     (document,) = scan(path, changes=changes)
     assert document.spans == (Span(0, 3, "D"), Span(4, 7, "D"), Span(9, 12, "D"))
     assert changes == {"mentions moved to where their text is": 2}
+
+
+def test_concepts_and_what_says_that_there_is_none(put: Put) -> None:
+    columns = ["D1|D2", "-", "-1", " ", "-1|D3\ta part|another"]
+    lines = [f"1\t{n}\t{n + 1}\t{'ASS b'[n]}\tD\t{c}" for n, c in enumerate(columns) if n != 3]
+    path = put("a.pubtator", "\n".join(["1|t|ASS b", *lines, f"1\t0\t3\tASS\tD\t{columns[3]}"]))
+    changes: Counter[str] = Counter()
+    (document,) = scan(path, changes=changes)
+    assert document.spans == (
+        Span(0, 1, "D", attributes=(("identifier", "D1|D2"),)),
+        Span(0, 3, "D"),
+        Span(1, 2, "D"),
+        Span(2, 3, "D"),
+        Span(4, 5, "D", attributes=(("identifier", "-1|D3"),)),
+    )
+    assert changes == {"names of a mention's parts left out": 1}
 
 
 def test_titles_follow_without_blank_lines(put: Put) -> None:
