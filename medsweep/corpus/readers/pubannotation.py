@@ -10,7 +10,7 @@ from typing import Any
 
 from medsweep.corpus._base import Document, Reading, Span
 from medsweep.corpus.readers._anchor import Mention, anchored
-from medsweep.corpus.readers._fields import as_name, make_document
+from medsweep.corpus.readers._fields import as_name, as_value, make_document
 from medsweep.corpus.readers._json import as_list, as_object, as_whole, load_json
 from medsweep.corpus.readers._spans import tidy
 from medsweep.errors import DataError
@@ -18,18 +18,21 @@ from medsweep.errors import DataError
 # What documents hold beside text and denotations, and what it is called in reports.
 _LEFT_OUT = {
     "relations": "relations left out",
-    "attributes": "attributes left out",
-    "modifications": "attributes left out",
     "blocks": "blocks left out",
     "tracks": "tracks of other projects left out",
 }
+
+# What is said of denotations, and the key that has the denotation's id.
+_SAID = {"attributes": "subj", "modifications": "obj"}
+ATTRIBUTES = "attributes left out"
 
 
 class Pubannotation:
     """``{"text", "denotations": [{"span": {"begin", "end"}, "obj"}]}``, one or an array of them.
 
-    A ``span`` that is a list is a discontinuous mention. Ids are made of ``sourcedb``,
-    ``sourceid`` and ``divid``. Without ``denotations`` a document is unannotated.
+    A ``span`` that is a list is a discontinuous mention. ``attributes`` of denotations are kept,
+    of several of one ``pred`` the first, and so are ``modifications``, as ``true``. Ids are made of
+    ``sourcedb``, ``sourceid`` and ``divid``. Without ``denotations`` a document is unannotated.
     """
 
     name = "pubannotation"
@@ -69,11 +72,50 @@ def _spans(
     for key, change in _LEFT_OUT.items():
         if left_out := as_list(raw.get(key), key, where):
             changes[change] += len(left_out)
+    denotations = as_list(raw.get("denotations"), "denotations", where)
+    mentions = [_mention(d, f"{where}, denotation {n}") for n, d in enumerate(denotations, 1)]
+    ids = [as_name(d.get("id"), "id", m.where) for d, m in zip(denotations, mentions, strict=True)]
+    fields = _fields(raw, Counter(filter(None, ids)), where, changes)
     if raw.get("denotations") is None:
         return None
-    denotations = as_list(raw["denotations"], "denotations", where)
-    mentions = [_mention(d, f"{where}, denotation {n}") for n, d in enumerate(denotations, 1)]
+    mentions = [
+        replace(m, attributes=tuple(sorted(fields.get(i or "", {}).items())))
+        for i, m in zip(ids, mentions, strict=True)
+    ]
     return tidy(anchored(text, mentions, changes, (0, len(text))), changes)
+
+
+def _fields(
+    raw: Mapping[str, Any], ids: Counter[str], where: str, changes: Counter[str]
+) -> dict[str, dict[str, str]]:
+    """Fields and values by denotation; those of relations, and what has no value, count."""
+    found: dict[str, dict[str, str]] = {}
+    for key, of in _SAID.items():
+        for number, item in enumerate(as_list(raw.get(key), key, where), 1):
+            what = key.removesuffix("s")
+            place = f"{where}, {what} {number}"
+            said = as_object(item, f"the {what}", place)
+            id_ = as_name(said.get(of), of, place) or ""
+            field = as_name(said.get("pred"), "pred", place)
+            value = "true" if key == "modifications" else _value(said.get("obj"), place)
+            if ids[id_] > 1:
+                raise DataError(
+                    f"its {of} is the id of {ids[id_]} denotations",
+                    where=place,
+                    fix="give every denotation its own id",
+                )
+            fields = found.setdefault(id_, {})
+            if id_ not in ids or field is None or value is None or field in fields:
+                changes[ATTRIBUTES] += 1
+            else:
+                fields[field] = value
+    return found
+
+
+def _value(obj: object, where: str) -> str | None:
+    if isinstance(obj, list | dict):
+        raise DataError("obj is neither a string, a number nor a truth value", where=where)
+    return as_value(obj)
 
 
 def _mention(raw: Any, where: str) -> Mention:

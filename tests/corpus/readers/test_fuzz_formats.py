@@ -12,11 +12,12 @@ import pytest
 from medsweep.corpus import scan
 from medsweep.errors import DataError
 from tests.corpus.conftest import CANARY
-from tests.corpus.readers.test_bioc import annotation, collection, passage
+from tests.corpus.readers.test_bioc import collection, passage
 from tests.corpus.readers.test_malformed_formats import (
     BOOK,
+    ROLE,
     TABLE,
-    denoted,
+    attributed,
     json_passage,
     parquet,
     xlsx,
@@ -28,10 +29,8 @@ SEED = os.environ.get("MEDSWEEP_FUZZ_SEED", "")
 ENTITIES = [{"start": 0, "end": 3, "type": "T"}]
 DTD = '<!DOCTYPE collection SYSTEM "BioC.dtd">'
 SEEDS: dict[str, list[str | bytes]] = {
-    "a.xml": [
-        collection(passage(0, CANARY, annotation(0, 3, CANARY[:3])), passage(18, "b"), head=DTD)
-    ],
-    "a.json": [json_passage(text="Z"), denoted()],
+    "a.xml": [collection(passage(0, CANARY, ROLE), passage(18, "b"), head=DTD)],
+    "a.json": [json_passage(text="Z"), attributed()],
     "a.pubtator": [f"1|t|{CANARY}\n1|a|b c\n1\t0\t3\tZwe\tT\tD\n1\tCID\ta\tb\n"],
     "a.parquet": [TABLE, parquet(text=[CANARY] * 3, entities=[ENTITIES] * 3, label=[1.0, None, 2])],
     "a.xlsx": [BOOK, xlsx(["text", "entities"], [CANARY, json.dumps(ENTITIES)])],

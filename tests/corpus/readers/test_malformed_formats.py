@@ -66,9 +66,20 @@ def without(raw: bytes, member: str) -> bytes:
     return made.getvalue()
 
 
+def attributed(ids: str = "T", **attribute: Any) -> str:
+    """A denotation for each letter of ``ids``, and one attribute of the first."""
+    span = {"begin": 0, "end": 1}
+    return pubannotation(
+        denotations=[{"id": i, "span": span, "obj": "T"} for i in ids],
+        attributes=[{"subj": "T", "pred": "p", "obj": "x", **attribute}],
+        modifications=[{"pred": "Negation", "obj": "T"}],
+    )
+
+
 TABLE = parquet(text=[CANARY], label=["x"])
 BOOK = xlsx(["text", "label"], [CANARY, "x"])
 TYPELESS = annotation(0, 3, CANARY[:3]).replace('key="type"', 'key="kind"')
+ROLE = annotation(0, 3, CANARY[:3]).replace("<location", '<infon key="role">x</infon><location')
 OVERLAPPING = annotation(0, 3, "").replace("<text>", '<location offset="1" length="4"/><text>')
 # Name, content, and what the message must begin with.
 MALFORMED: dict[str, tuple[str, str | bytes, str]] = {
@@ -170,6 +181,18 @@ MALFORMED: dict[str, tuple[str, str | bytes, str]] = {
         json_passage(infons=[CANARY]),
         "a.json: document 1, annotation 1: infons is not an object",
     ),
+    "bioc: a text for an infon's key": (
+        "a.xml",
+        collection(
+            passage(0, CANARY, ROLE.replace("role", CANARY * 20)),
+        ),
+        "a.xml: document 1, annotation 1: the infon's key has 340 characters",
+    ),
+    "bioc json: half an emoji in an infon": (
+        "a.json",
+        json_passage(infons={"type": "T", "note": f"{CANARY} \ud83d"}),
+        "a.json: document 1: an attribute holds half of a surrogate pair",
+    ),
     "pubtator: no title": ("a.pubtator", f"1|a|{CANARY}", "a.pubtator:1: the line does not begin"),
     "pubtator: another's mention": (
         "a.pubtator",
@@ -199,6 +222,11 @@ MALFORMED: dict[str, tuple[str, str | bytes, str]] = {
     "pubtator: no type": (
         "a.pubtator",
         f"1|t|{CANARY}\n1\t0\t1\tZ",
+        "a.pubtator:2: the mention has no type",
+    ),
+    "pubtator: a concept and no type": (
+        "a.pubtator",
+        f"1|t|{CANARY}\n1\t0\t1\tZ\t\t{CANARY}",
         "a.pubtator:2: the mention has no type",
     ),
     "pubtator: Latin-1": ("a.pubtator", b"1|t|a\n1|a|\xe4", "a.pubtator:2: not UTF-8"),
@@ -246,6 +274,46 @@ MALFORMED: dict[str, tuple[str, str | bytes, str]] = {
         "a.json",
         denoted(obj=" "),
         "a.json: document 1, denotation 1: the denotation has no obj",
+    ),
+    "pubannotation: attributes that are none": (
+        "a.json",
+        pubannotation(attributes={CANARY: 1}),
+        "a.json: document 1: attributes is not a list",
+    ),
+    "pubannotation: an attribute that is a text": (
+        "a.json",
+        pubannotation(attributes=[CANARY]),
+        "a.json: document 1, attribute 1: the attribute is not an object",
+    ),
+    "pubannotation: a modification that is a text": (
+        "a.json",
+        pubannotation(modifications=[CANARY]),
+        "a.json: document 1, modification 1: the modification is not an object",
+    ),
+    "pubannotation: an attribute of a list": (
+        "a.json",
+        attributed(subj=[CANARY]),
+        "a.json: document 1, attribute 1: the subj is neither a string nor a whole number",
+    ),
+    "pubannotation: an attribute of two": (
+        "a.json",
+        attributed("TT"),
+        "a.json: document 1, attribute 1: its subj is the id of 2 denotations",
+    ),
+    "pubannotation: a text for an attribute": (
+        "a.json",
+        attributed(pred=CANARY * 20),
+        "a.json: document 1, attribute 1: the pred has 340 characters",
+    ),
+    "pubannotation: a list for a value": (
+        "a.json",
+        attributed(obj=[CANARY]),
+        "a.json: document 1, attribute 1: obj is neither a string, a number nor a truth",
+    ),
+    "pubannotation: an id that is a list": (
+        "a.json",
+        denoted(id=[CANARY]),
+        "a.json: document 1, denotation 1: the id is neither a string nor a whole number",
     ),
     "parquet: none": ("a.parquet", f"PAR1{CANARY}PAR1", "a.parquet: not a readable parquet file"),
     "parquet: cut off": ("a.parquet", TABLE[:-50], "a.parquet: not a readable parquet file"),
