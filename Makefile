@@ -48,6 +48,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/quickstart.py
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/calibration.py --quick
+	$(BIN)/python benchmarks/strategy.py --sweeps 10
 	$(BIN)/python benchmarks/scale.py --trials 10 30 --slots 1 4 --slot-trials 10
 	$(BIN)/python benchmarks/makespan.py --size 40 --trials 2 --epochs 2 --opponents tuned
 

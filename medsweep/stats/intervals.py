@@ -1,7 +1,7 @@
 """Intervals for proportions and for the difference of paired proportions.
 
-Everything that scipy or statsmodels has is taken from there; Tango's interval is written here
-because neither has it.
+What scipy has is taken from there; Tango's interval is written here because neither scipy nor
+statsmodels has it.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ _TEMPLATE = Template("""\
 name: $name
 
 # classification: one label a document (macro_f1, micro_f1 or accuracy; macro_f1 lets rare labels
-# count as much as frequent ones). ner: typed spans (span_f1, or macro_span_f1 over the types).
+# count as much as frequent ones). multilabel: any number of labels (micro_f1, macro_f1 or
+# exact_match). ner: typed spans (span_f1, or macro_span_f1 over the types; attribute_f1).
 task: {kind: $kind, metric: $metric}
 
 # Paths are looked for beside this file, then where the command runs.
@@ -63,6 +64,10 @@ search:
 # Hopeless trials stop early: at each rung one in reduction_factor goes on. grace is the share of
 # a trial's budget that it gets in any case.
 early_stopping: {reduction_factor: 3, grace: 0.25}
+
+# grid: every cell. frontier: from the cheapest cell up, without those that dev shows cannot change
+# the verdict any more; less than half of the cost, and curves with fewer points.
+strategy: grid
 
 # How much worse is still acceptable, and the risk of a false match. Fix both before you run:
 # a margin chosen afterwards proves nothing.
