@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -19,6 +19,7 @@ from transformers import (
     StoppingCriteriaList,
 )
 
+from medsweep.arms.grammar import Grammar, forbid
 from medsweep.errors import ModelError
 from medsweep.models import ModelFolder
 from medsweep.models.attention import sight, use_plain_attention
@@ -271,47 +272,87 @@ class Decoder:
                 result[row, column] = float(chances[steps, ids[0, len(prompt) :]].mean())
         return result
 
-    def write(self, prompts: Sequence[Sequence[int]], most: int) -> list[str]:
-        """Greedy answers of at most ``most`` tokens."""
+    def write(
+        self, prompts: Sequence[Sequence[int]], most: int, schema: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """Greedy answers of at most ``most`` tokens; with a ``schema`` nothing but such JSON.
+
+        Raises:
+            ModelError: a schema, for a model without a cache that a row can be taken out of.
+        """
+        if schema is not None and self._plainly:
+            raise ModelError(
+                "its answers cannot be constrained",
+                where=type(self._model).__name__,
+                fix="leave out constrained, or use another model",
+            )
+        size = self._model.config.get_text_config().vocab_size
+        grammar = Grammar(schema, self._tokenizer, size, self._ends()) if schema else None
         texts = [""] * len(prompts)
         for batch in _batches([len(p) for p in prompts], _WRITTEN):
-            written = self.write_together([prompts[i] for i in batch], [most] * len(batch))
+            limits = [most] * len(batch)
+            written = self.write_together([prompts[i] for i in batch], limits, grammar=grammar)
             for i, text in zip(batch, written, strict=True):
                 texts[i] = text
         return texts
 
     @torch.inference_mode()
     def write_together(
-        self, prompts: Sequence[Sequence[int]], limits: Sequence[int], ending: int | None = None
+        self,
+        prompts: Sequence[Sequence[int]],
+        limits: Sequence[int],
+        ending: int | None = None,
+        grammar: Grammar | None = None,
     ) -> list[str]:
         """Greedy answers to one batch, each of at most its limit of tokens.
 
         ``ending`` stops one, as the model's own end of text does.
         """
-        config = self._model.generation_config
-        known = config.eos_token_id if config else self._tokenizer.eos_token_id
-        ends = {*([known] if isinstance(known, int) else known or []), ending} - {None}
-        # Workers of a sharded model must take as many steps as each other.
-        plainly = getattr(self._model, "_is_stateful", False) or getattr(
-            self._model, "_is_fsdp_managed_module", False
+        ends = self._ends() | ({ending} if ending is not None else set())
+        written = (
+            self.written_plainly(prompts, limits, ends)
+            if self._plainly
+            else self._written(prompts, limits, ends, grammar)
         )
-        way = self.written_plainly if plainly else self._written
-        texts: list[str] = self._tokenizer.batch_decode(
-            way(prompts, limits, ends), skip_special_tokens=True
-        )
+        texts: list[str] = self._tokenizer.batch_decode(written, skip_special_tokens=True)
         return texts
 
+    def _ends(self) -> set[int]:
+        """The model's own ends of a text."""
+        config = self._model.generation_config
+        known = config.eos_token_id if config else self._tokenizer.eos_token_id
+        return {known} if isinstance(known, int) else set(known or [])
+
+    @property
+    def _plainly(self) -> bool:
+        """Whether transformers' own loop has to write.
+
+        Workers of a sharded model must take as many steps as each other.
+        """
+        return any(
+            getattr(self._model, name, False)
+            for name in ("_is_stateful", "_is_fsdp_managed_module")
+        )
+
     def _written(
-        self, prompts: Sequence[Sequence[int]], limits: Sequence[int], ends: Collection[int]
+        self,
+        prompts: Sequence[Sequence[int]],
+        limits: Sequence[int],
+        ends: Collection[int],
+        grammar: Grammar | None = None,
     ) -> list[list[int]]:
         """Tokens of each answer without its end; rows that have ended are computed no further."""
         cache, ids, mask, place = self._begun(prompts, max(limits))
         written: list[list[int]] = [[] for _ in prompts]
         rows = list(range(len(prompts)))
+        states = [grammar.begin() for _ in rows] if grammar else []
         while rows:
-            chosen = self._next(cache, ids, mask, place).argmax(-1)
+            logits = self._next(cache, ids, mask, place)
+            chosen = (forbid(logits, [states[r] for r in rows]) if states else logits).argmax(-1)
             for row, token in zip(rows, chosen.tolist(), strict=True):
                 written[row].append(token)
+                if states:
+                    states[row].consume_token(token)
             going = [
                 i
                 for i, row in enumerate(rows)

@@ -120,13 +120,16 @@ class Endpoint:
 
     def _request(self, doc_id: str, messages: Sequence[Message], seed: int) -> str:
         options = self._options
-        body = {
+        body: dict[str, Any] = {
             "model": options.model,
             "messages": list(messages),
             "temperature": 0,
             "max_tokens": options.max_tokens,
             "seed": seed,
         }
+        if options.constrained:
+            answer = {"name": "answer", "strict": True, "schema": self._prompts.schema()}
+            body["response_format"] = {"type": "json_schema", "json_schema": answer}
         request = urllib.request.Request(
             self._url, json.dumps(body).encode(), self._headers, method="POST"
         )

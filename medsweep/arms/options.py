@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 
 from medsweep.errors import ConfigError
 from medsweep.tasks._base import NO_LIKELIHOOD, TaskKind
@@ -56,11 +57,14 @@ class ZeroShotOptions(PromptOptions):
             tasks generate.
         max_length: tokens of a document; a longer one loses its middle (NER: is cut in pieces).
         max_new_tokens: tokens that may be generated for a document.
+        constrained: whether nothing but JSON that answers the question can be generated; needs
+            ``medsweep[constrained]``.
     """
 
     method: Literal["likelihood", "generate"] | None = None
     max_length: Tokens = 512
     max_new_tokens: Count | None = None
+    constrained: StrictBool = False
 
 
 class FewShotOptions(ZeroShotOptions):
@@ -100,6 +104,8 @@ class EndpointOptions(PromptOptions):
         selection: as for few-shot.
         max_chars: characters of a document; a longer one loses its middle.
         max_tokens: of an answer.
+        constrained: whether the server is told the answer's JSON schema, as ``response_format``;
+            vLLM, llama.cpp and Ollama hold to it.
     """
 
     url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
@@ -113,6 +119,7 @@ class EndpointOptions(PromptOptions):
     selection: Selection = "random"
     max_chars: Annotated[StrictInt, Field(ge=100)] = 24_000
     max_tokens: Count = 1024
+    constrained: StrictBool = False
 
 
 # Arms whose answers have a place for attributes of mentions, or none that could have one.
@@ -187,6 +194,8 @@ def _check_together(
         raise ConfigError(
             f"{what} have no likelihood to compare", where=f"{where}.method", fix="use generate"
         )
+    if isinstance(chosen, ZeroShotOptions) and chosen.constrained:
+        _check_constrained(chosen, kind, where)
     if isinstance(chosen, PromptOptions) and labels is not None:
         for label in chosen.names:
             if label not in labels:
@@ -206,6 +215,21 @@ def _check_together(
             raise ConfigError(
                 f"no such file: {chosen.path}", where=f"{where}.path", fix="correct the path"
             )
+
+
+def _check_constrained(chosen: ZeroShotOptions, kind: TaskKind, where: str) -> None:
+    if chosen.method != "generate" and kind not in NO_LIKELIHOOD:
+        raise ConfigError(
+            "only what is generated can be constrained",
+            where=f"{where}.constrained",
+            fix="add method: generate",
+        )
+    if find_spec("llguidance") is None:
+        raise ConfigError(
+            "needs the package llguidance",
+            where=f"{where}.constrained",
+            fix="pip install 'medsweep[constrained]'",
+        )
 
 
 def _near(word: str, known: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from medsweep.corpus import Document, Span
 from medsweep.tasks import Task
@@ -90,6 +91,20 @@ class Prompts:
         ]
         return json.dumps(found, ensure_ascii=False)
 
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of an answer, its parts in the order in which examples have them."""
+        named = {"enum": [self.names[label] for label in self.labels]}
+        if self.kind == "classification":
+            return _object({"label": named})
+        if self.kind == "multilabel":
+            most = len(self.labels)
+            return _object({"labels": {"type": "array", "items": named, "maxItems": most}})
+        parts: dict[str, Any] = {"text": {"type": "string", "minLength": 1}, "type": named}
+        if self.attributes:
+            fields = _object({field: {"type": "string"} for field in self.attributes})
+            parts["attributes"] = {**fields, "required": []}
+        return {"type": "array", "items": _object(parts)}
+
     def _fields(self, span: Span) -> dict[str, dict[str, str]]:
         if not self.attributes:
             return {}
@@ -120,3 +135,12 @@ class Prompts:
         if self.as_json:
             return 'Answer only with JSON: {"label": <category>}.'
         return "Category:"
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }

@@ -94,3 +94,18 @@ def test_examples_and_spans() -> None:
         found = arm.predict(train, test, seed=0)
     assert arm.trains
     assert all(p.spans is not None for p in found)
+
+
+def test_a_constrained_request_has_the_schema() -> None:
+    bodies = []
+
+    def answer(body: dict[str, Any]) -> tuple[int, str]:
+        bodies.append(body)
+        return 200, json.dumps({"label": "never"})
+
+    with serving(answer) as (url, _):
+        _arm(url, constrained=True).predict([], classification(1, 1), seed=0)
+        _arm(url).predict([], classification(1, 1), seed=0)
+    schema = bodies[0]["response_format"]["json_schema"]["schema"]
+    assert schema["properties"]["label"]["enum"] == list(TASK.labels)
+    assert "response_format" not in bodies[1]
