@@ -16,7 +16,7 @@ LARGEST = 2**28
 _LARGEST_RATIO = 100
 _MOST_MEMBERS = 1000
 # What zipfile raises for damaged files, as fuzzing found.
-_DAMAGES = (
+DAMAGES = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -46,7 +46,7 @@ def members(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]
                 # The sizes in a zip are claims: never read more than was claimed.
                 with archive.open(info) as file:
                     yield _shown(info.filename), file.read(info.file_size)
-    except _DAMAGES:
+    except DAMAGES:
         raise DataError(
             "not a readable zip", where=path.name, fix="unpack it and name a file in it"
         ) from None

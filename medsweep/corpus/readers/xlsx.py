@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from medsweep.corpus._base import Document, Reading
 from medsweep.corpus.readers._table import row_document
+from medsweep.corpus.readers._zip import DAMAGES
 from medsweep.corpus.readers.csv import checked_header
 from medsweep.errors import DataError
 
@@ -83,7 +83,7 @@ def _check_zip(path: Path) -> None:
                 )
             if any(_has_doctype(archive, i) for i in members):
                 raise DataError("the workbook's XML declares a document type", where=path.name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+    except DAMAGES:
         raise DataError(
             "not a readable workbook", where=path.name, fix="save it as .xlsx without password"
         ) from None

@@ -77,6 +77,16 @@ def attributed(ids: str = "T", **attribute: Any) -> str:
 
 
 TABLE = parquet(text=[CANARY], label=["x"])
+
+
+def with_name(name: str) -> bytes:
+    """A workbook with one more member."""
+    buffer = io.BytesIO(xlsx(["text"], ["a"]))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(name, CANARY)
+    return buffer.getvalue()
+
+
 BOOK = xlsx(["text", "label"], [CANARY, "x"])
 TYPELESS = annotation(0, 3, CANARY[:3]).replace('key="type"', 'key="kind"')
 ROLE = annotation(0, 3, CANARY[:3]).replace("<location", '<infon key="role">x</infon><location')
@@ -347,6 +357,11 @@ MALFORMED: dict[str, tuple[str, str | bytes, str]] = {
     "xlsx: no workbook in it": (
         "a.xlsx",
         without(BOOK, "xl/workbook.xml"),
+        "a.xlsx: not a readable workbook",
+    ),
+    "xlsx: a name in it that is no UTF-8": (
+        "a.xlsx",
+        with_name("ä.xml").replace("ä".encode(), b"\x9e\x9e"),
         "a.xlsx: not a readable workbook",
     ),
     "xlsx: no text column": (
