@@ -114,10 +114,12 @@ def _xml_documents(path: Path, changes: Counter[str]) -> Iterator[dict[str, Any]
 
 
 _LISTS = ("passage", "sentence", "annotation", "relation", "location")
+_ATTRIBUTES = ("id", "offset", "length")
 
 
 def _xml_part(element: Element, changes: Counter[str]) -> dict[str, Any]:
-    part: dict[str, Any] = {**element.attrib, "infons": {}}
+    part: dict[str, Any] = {k: v for k, v in element.attrib.items() if k in _ATTRIBUTES}
+    part["infons"] = {}
     for child in element:
         if child.tag == "infon":
             key, value = child.get("key", ""), "".join(child.itertext())

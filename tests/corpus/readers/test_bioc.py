@@ -49,6 +49,12 @@ def test_passages_and_their_offsets(put: Put) -> None:
     assert changes == {}
 
 
+def test_attributes_of_elements_are_not_taken_for_their_parts(put: Put) -> None:
+    xml = collection(passage(0, "ASS", annotation(0, 3, "ASS")))
+    odd = xml.replace("<document>", '<document passages="x" infons="y">')
+    assert read(put("a.xml", odd)) == read(put("a.xml", xml))
+
+
 def test_a_document_type_is_passed_over_and_not_fetched(put: Put, tmp_path: Path) -> None:
     # Were it fetched, it would bring in an entity, and the text would be another.
     (tmp_path / "BioC.dtd").write_text('<!ENTITY x "from outside">')
