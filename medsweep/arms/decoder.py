@@ -272,22 +272,25 @@ class Decoder:
                 result[row, column] = float(chances[steps, ids[0, len(prompt) :]].mean())
         return result
 
-    def write(
-        self, prompts: Sequence[Sequence[int]], most: int, schema: Mapping[str, Any] | None = None
-    ) -> list[str]:
-        """Greedy answers of at most ``most`` tokens; with a ``schema`` nothing but such JSON.
+    def grammar(self, schema: Mapping[str, Any]) -> Grammar:
+        """What holds answers to a JSON schema; takes a second to build.
 
         Raises:
-            ModelError: a schema, for a model without a cache that a row can be taken out of.
+            ModelError: the model has no cache that a row can be taken out of.
         """
-        if schema is not None and self._plainly:
+        if self._plainly:
             raise ModelError(
                 "its answers cannot be constrained",
                 where=type(self._model).__name__,
                 fix="leave out constrained, or use another model",
             )
         size = self._model.config.get_text_config().vocab_size
-        grammar = Grammar(schema, self._tokenizer, size, self._ends()) if schema else None
+        return Grammar(schema, self._tokenizer, size, self._ends())
+
+    def write(
+        self, prompts: Sequence[Sequence[int]], most: int, grammar: Grammar | None = None
+    ) -> list[str]:
+        """Greedy answers of at most ``most`` tokens; with a ``grammar`` nothing that it forbids."""
         texts = [""] * len(prompts)
         for batch in _batches([len(p) for p in prompts], _WRITTEN):
             limits = [most] * len(batch)

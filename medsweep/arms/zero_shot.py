@@ -43,7 +43,8 @@ class ZeroShot:
             as_json=self._method == "generate",
         )
         self._decoder = Decoder(model)
-        self._schema = self._prompts.schema() if options.constrained else None
+        schema = self._prompts.schema()
+        self._grammar = self._decoder.grammar(schema) if options.constrained else None
         self._most = options.max_new_tokens or _NEW_TOKENS[task.kind]
 
     def predict(
@@ -61,7 +62,7 @@ class ZeroShot:
         prompts = [self._prompt(self._clipped(d, limit), examples(d)) for d in test]
         if self._method == "likelihood":
             return self._likeliest(test, prompts)
-        answers = self._decoder.write(prompts, self._most, self._schema)
+        answers = self._decoder.write(prompts, self._most, self._grammar)
         names = self._prompts.names
         pairs = zip(test, answers, strict=True)
         if self._task.kind == "multilabel":
@@ -98,7 +99,7 @@ class ZeroShot:
         limit = self._options.max_length
         pieces = [(d, *p) for d in test for p in self._decoder.pieces(d.text, limit)]
         prompts = [self._prompt(text, examples(d)) for d, _, text in pieces]
-        answers = self._decoder.write(prompts, self._most, self._schema)
+        answers = self._decoder.write(prompts, self._most, self._grammar)
         found: dict[str, list[Span] | None] = {d.id: [] for d in test}
         for (document, offset, text), answer in zip(pieces, answers, strict=True):
             placed = anchor_spans(answer, text, self._prompts.names, self._task.attributes)

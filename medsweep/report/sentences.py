@@ -10,7 +10,7 @@ from medsweep.report import words
 FRONTIER = (
     "Cells were gone through from the smallest model and the smallest training size up; each "
     "larger size took over the best third of the configurations of the size below it (successive "
-    "halving over training sizes). Each model's smallest size was confirmed in any case."
+    "halving over training sizes). Each model's smallest size was confirmed where it was tried."
 )
 GIVING_UP = (
     "A cell was given up where its predictive power, the chance of a match seen from the "

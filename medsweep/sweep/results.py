@@ -14,7 +14,7 @@ import pandas as pd
 from medsweep.config.models import Arm
 from medsweep.errors import RunError
 from medsweep.sweep.frontier import GivenUp, Rung
-from medsweep.sweep.guide import Guide
+from medsweep.sweep.guide import Guide, reference_cells
 from medsweep.sweep.items import Cell, Item
 from medsweep.sweep.plan import Plan
 from medsweep.sweep.records import Records
@@ -157,10 +157,9 @@ def complete_cells(
 
 def absent_models(plan: Plan, complete: Collection[Rung]) -> set[str]:
     """Candidate models of which no cell is complete."""
-    tuned = plan.reference["arm"] == "finetuned"
-    reference = (plan.reference["model"], plan.workload.sizes[-1]) if tuned else None
-    planned = {c.model for c in plan.cells if c.rung != reference}
-    return planned - {rung[0] for rung in complete if rung != reference}
+    reference = {c.rung for c in reference_cells(plan)}
+    planned = {c.model for c in plan.cells if c.rung not in reference}
+    return planned - {rung[0] for rung in complete if rung not in reference}
 
 
 def given_up_cells(plan: Plan, records: Records) -> Mapping[Rung, GivenUp]:

@@ -52,7 +52,7 @@ def test_random_weights_begin_a_list_of_mentions(folder: ModelFolder) -> None:
     for document in ner(4, 1):
         messages = prompts.messages(document.text)
         asked.append(decoder.prompt(messages, prompts.plain(messages)))
-    for answer in decoder.write(asked, 40, prompts.schema()):
+    for answer in decoder.write(asked, 40, decoder.grammar(prompts.schema())):
         assert answer == "[]" or answer.startswith('[{"text": "')
 
 
