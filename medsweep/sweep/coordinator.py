@@ -88,13 +88,7 @@ class Coordinator:
         self._live.add(item.name)
         record = self.records.by_name.get(item.name)
         if record is None or record.status != "running":
-            self._write("proposed", item=item.to_dict())
-            record, known = self.records.by_name[item.name], record
-            record.run_id = known.run_id if known else None
-        if record.run_id is None:
-            run_id = self._tracker.open(item)
-            if run_id is not None:
-                self._write("run", trial=item.name, run_id=run_id)
+            self._write("proposed", item.name, item=item.to_dict())
         return item
 
     @property
@@ -221,9 +215,7 @@ class Coordinator:
         for values in curve:
             if record.has(values["iteration"]):
                 continue
-            if record.run_id is not None:
-                self._tracker.log(record.run_id, values)
-            self._write("evaluation", trial=name, values=values)
+            self._write("evaluation", name, trial=name, values=values)
             goes_on = self._climb(record.item, values) and goes_on
         return goes_on
 
@@ -233,9 +225,7 @@ class Coordinator:
         self._live.discard(name)
         if record.status != "running":
             return
-        if record.run_id is not None:
-            self._tracker.close(record.run_id, status, error)
-        self._write("ended", trial=name, status=status, error=error)
+        self._write("ended", name, trial=name, status=status, error=error)
         if record.item.phase == "search":
             self._search_trial_ended(record)
         elif record.item.phase == "confirm":
@@ -261,8 +251,9 @@ class Coordinator:
             for record in [*self.records.of(cell, "search"), *confirmed]:
                 TrialFolder(self._root, record.item.name).forget_state()
 
-    def _write(self, event: str, **fields: Any) -> None:
+    def _write(self, event: str, name: str, **fields: Any) -> None:
         self.records.apply(self._journal.append(event, **fields))
+        self._tracker.tell(self.records.by_name[name])
 
     # -- after an interruption ------------------------------------------------------------
 

@@ -19,7 +19,7 @@ class Record:
         status: running until it ends.
         evaluations: its learning curve, one mapping a dev evaluation, in order.
         error: for a failed trial, the kind of error and its place, never a text of a document.
-        run_id: its MLflow run.
+        times: when each point of the curve was taken, in seconds since the epoch.
         started: when it was proposed, in seconds since the epoch.
         ended: when it ended.
     """
@@ -27,8 +27,8 @@ class Record:
     item: Item
     status: Status = "running"
     evaluations: list[dict[str, Any]] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
     error: str | None = None
-    run_id: str | None = None
     started: float = 0.0
     ended: float | None = None
 
@@ -44,12 +44,20 @@ class Record:
 
 @dataclass(slots=True)
 class Records:
-    """Every trial of a sweep by name, in the order of proposal."""
+    """Every trial of a sweep by name, in the order of proposal.
+
+    Attributes:
+        parent_run: the MLflow run of the sweep.
+        start: what the sweep began with.
+        done: whether there is a verdict.
+        told: whether MLflow has the verdict, too.
+    """
 
     by_name: dict[str, Record] = field(default_factory=dict)
     parent_run: str | None = None
     start: dict[str, Any] = field(default_factory=dict)
     done: bool = False
+    told: bool = False
     # What is asked for at every pick must not cost more the more trials there have been.
     _of: dict[tuple[Cell, str], dict[str, Record]] = field(default_factory=dict)
     _running: Counter[tuple[Cell, str]] = field(default_factory=Counter)
@@ -71,12 +79,11 @@ class Records:
             self.parent_run = event["run_id"]
         elif kind == "proposed":
             self._add(Record(Item.from_dict(event["item"]), started=event["time"]))
-        elif kind == "run":
-            self.by_name[event["trial"]].run_id = event["run_id"]
         elif kind == "evaluation":
             record = self.by_name[event["trial"]]
             if not record.has(event["values"]["iteration"]):
                 record.evaluations.append(event["values"])
+                record.times.append(event["time"])
         elif kind == "ended":
             record = self.by_name[event["trial"]]
             self._running[record.item.cell, record.item.phase] -= record.status == "running"
@@ -84,6 +91,8 @@ class Records:
             record.ended = event["time"]
         elif kind == "done":
             self.done = True
+        elif kind == "told":
+            self.told = True
 
     def _add(self, record: Record) -> None:
         item, known = record.item, self.by_name.get(record.item.name)

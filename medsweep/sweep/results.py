@@ -50,7 +50,6 @@ def trials_table(records: Records) -> pd.DataFrame:
                 "tokens": last.get("tokens"),
                 "seconds": last.get("seconds"),
                 "curve": [e["score"] for e in record.evaluations],
-                "run_id": record.run_id,
             }
         )
     table = pd.DataFrame(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,8 @@ def resume_sweep(
     records = Records.replay(read_events(_journal(out)))
     if records.done and (out / "verdict.json").exists():
         verdict: dict[str, Any] = json.loads((out / "verdict.json").read_text())
+        if not records.told:
+            _tell_again(out, verdict, console)
         return verdict
     with console.status("reading documents and models"):
         plan = make_plan(load_sweep(out / "sweep.yaml"))
@@ -95,12 +97,14 @@ def _run(plan: Plan, out: Path, address: str | None, console: Console) -> dict[s
         events = list(read_events(_journal(out)))
         begun = Records.replay(events)
         if not begun.start:
-            events.append(journal.append("start", digest=plan.digest, versions=_versions()))
-        tracker = make_tracker(
-            sweep.tracking.enabled, sweep.tracking.uri, sweep.tracking.experiment or sweep.name
-        )
+            events.append(
+                journal.append(
+                    "start", digest=plan.digest, versions=_versions(), headline=_headline(plan)
+                )
+            )
+        tracker = _tracker(sweep, console)
         parent = tracker.start(sweep.name, _headline(plan), begun.parent_run)
-        if parent is not None and begun.parent_run is None:
+        if parent != begun.parent_run:
             events.append(journal.append("parent_run", run_id=parent))
         status: Status = "failed"
         summary: dict[str, float] = {}
@@ -109,17 +113,62 @@ def _run(plan: Plan, out: Path, address: str | None, console: Console) -> dict[s
             records = _search(plan, out, journal, events, tracker, address, console)
             with console.status("deciding"):
                 verdict = _conclude(plan, records, out)
-            summary, files, status = _kept(verdict, out)
+            summary, files = _kept(verdict, out)
             journal.append("done")
             forget_states(_state(out) / "trials")
+            status = "finished"
         except KeyboardInterrupt:
             status = "stopped"
             raise Interrupted(f"interrupted; `medsweep resume {out}` goes on") from None
         finally:
-            tracker.finish(summary, files, status)
+            _tell(tracker, out, journal, summary, files, status, console)
     finally:
         journal.close()
     return verdict
+
+
+def _tracker(sweep: Sweep, console: Console) -> Tracker:
+    tracking = sweep.tracking
+    return make_tracker(
+        tracking.enabled, tracking.uri, tracking.experiment or sweep.name, console.print
+    )
+
+
+def _tell(
+    tracker: Tracker,
+    out: Path,
+    journal: Journal,
+    summary: Mapping[str, float],
+    files: Sequence[Path],
+    status: Status,
+    console: Console,
+) -> None:
+    """Bring the tracker up to the journal, once more and as a whole."""
+    records = Records.replay(read_events(_journal(out)))
+    with console.status("logging to MLflow"):
+        told = tracker.finish(records.by_name.values(), summary, files, status)
+    if told and status == "finished":
+        journal.append("told")
+    elif not told:
+        console.print(f"note: MLflow has not taken all of it; `medsweep resume {out}` tells it")
+
+
+def _tell_again(out: Path, verdict: Mapping[str, Any], console: Console) -> None:
+    """A sweep that is done, to a tracker that was away when it ended."""
+    sweep = load_sweep(out / "sweep.yaml")
+    journal = Journal(_journal(out))
+    try:
+        records = Records.replay(read_events(_journal(out)))
+        tracker = _tracker(sweep, console)
+        headline = records.start.get("headline", {})
+        parent = tracker.start(sweep.name, headline, records.parent_run)
+        if parent != records.parent_run:
+            journal.append("parent_run", run_id=parent)
+        _tell(tracker, out, journal, *_kept(verdict, out), "finished", console)
+    except ConfigError as error:
+        console.print(f"note: {error}", highlight=False)
+    finally:
+        journal.close()
 
 
 def _search(
@@ -256,7 +305,7 @@ def _provenance(plan: Plan, records: Records) -> dict[str, Any]:
     }
 
 
-def _kept(verdict: dict[str, Any], out: Path) -> tuple[dict[str, float], list[Path], Status]:
+def _kept(verdict: Mapping[str, Any], out: Path) -> tuple[dict[str, float], list[Path]]:
     """Headline metrics and artifacts for the tracker: the winner's adapter, the report."""
     from medsweep.sweep.results import adapter_name
 
@@ -274,7 +323,7 @@ def _kept(verdict: dict[str, Any], out: Path) -> tuple[dict[str, float], list[Pa
             "smallest_params": float(smallest["params"]),
             "smallest_train_size": float(smallest["train_size"]),
         }
-    return summary, files, "finished"
+    return summary, files
 
 
 def _headline(plan: Plan) -> dict[str, Any]:

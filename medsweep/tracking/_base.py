@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from medsweep.sweep.items import Item, Status
+from medsweep.sweep.items import Status
+from medsweep.sweep.records import Record
 
 
 class Tracker(Protocol):
-    """Follows a sweep. Called from the driver only, in the order of events."""
+    """Follows a sweep. The journal is the truth; a tracker is brought up to it, again and again."""
 
     def start(self, name: str, params: Mapping[str, Any], run_id: str | None) -> str | None:
-        """Open the sweep's own run, or take up the one it had; gives its id."""
-        ...
+        """Open the sweep's own run, or take up the one it had; gives its id.
 
-    def open(self, item: Item) -> str | None:
-        """Open a trial's run and give its id; the same trial never gets a second one.
-
-        A trial without an id is not told of again.
+        Raises:
+            ConfigError: nobody answers.
         """
         ...
 
-    def log(self, run_id: str, values: Mapping[str, Any]) -> None:
-        """One point of a trial's learning curve."""
+    def tell(self, record: Record) -> None:
+        """Bring a trial's run up to its record; what is known already is not told again."""
         ...
 
-    def close(self, run_id: str, status: Status, error: str | None) -> None:
-        """A trial has ended."""
-        ...
+    def finish(
+        self,
+        records: Iterable[Record],
+        summary: Mapping[str, float],
+        files: Sequence[Path],
+        status: Status,
+    ) -> bool:
+        """The sweep has ended: all trials, its headline numbers, and files or folders to keep.
 
-    def finish(self, summary: Mapping[str, float], files: Sequence[Path], status: Status) -> None:
-        """The sweep has ended: its headline numbers, and files or folders to keep."""
+        Returns:
+            Whether all of it has been taken.
+        """
         ...
 
 
@@ -43,15 +47,15 @@ class NullTracker:
         """Nothing is opened."""
         return None
 
-    def open(self, item: Item) -> str | None:
-        """Nothing is opened."""
-        return None
+    def tell(self, record: Record) -> None:
+        """Nothing is told."""
 
-    def log(self, run_id: str, values: Mapping[str, Any]) -> None:
-        """Nothing is logged."""
-
-    def close(self, run_id: str, status: Status, error: str | None) -> None:
-        """Nothing is closed."""
-
-    def finish(self, summary: Mapping[str, float], files: Sequence[Path], status: Status) -> None:
+    def finish(
+        self,
+        records: Iterable[Record],
+        summary: Mapping[str, float],
+        files: Sequence[Path],
+        status: Status,
+    ) -> bool:
         """Nothing is kept."""
+        return True

@@ -1,11 +1,14 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import mlflow
 import pytest
 
 from medsweep.errors import ConfigError
-from medsweep.sweep.items import Cell, Item
+from medsweep.sweep.items import Cell, Item, Status
+from medsweep.sweep.records import Record
 from medsweep.tracking import NullTracker, make_tracker
 from medsweep.tracking.mlflow import MlflowTracker
 
@@ -19,41 +22,84 @@ def uri(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 
-def test_one_run_a_trial_even_after_a_crash_between_run_and_journal(uri: str) -> None:
+def at(points: int, status: Status = "running", **fields: Any) -> Record:
+    """The trial after so many dev evaluations."""
+    curve = [{**POINT, "iteration": n, "step": 10 * n, "score": n / 10} for n in range(1, 9)]
+    return Record(
+        ITEM, status, curve[:points], [100.0 + n for n in range(points)], started=99.0, **fields
+    )
+
+
+def history(uri: str, run_id: str, key: str = "score") -> list[tuple[int, float]]:
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    return [(m.step, m.value) for m in client.get_metric_history(run_id, key)]
+
+
+def child(uri: str) -> Any:
+    """The one run of the trial."""
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    found = client.search_runs(["1"], filter_string=f"tags.`medsweep.trial` = '{ITEM.name}'")
+    assert len(found) == 1
+    return found[0]
+
+
+def test_one_run_a_trial_and_one_point_an_evaluation_whatever_was_told_before(uri: str) -> None:
     first = MlflowTracker(uri, "e")
     parent = first.start("sweep", {"metric": "macro_f1"}, None)
-    child = first.open(ITEM)
-    # The driver dies here, before the journal has the child's id.
+    first.tell(at(2))
+    # The driver dies here.
     second = MlflowTracker(uri, "e")
     assert second.start("sweep", {"metric": "macro_f1"}, parent) == parent
-    assert second.open(ITEM) == child
+    for record in (at(2), at(4), at(4), at(5, "finished", ended=120.0), at(5, "finished")):
+        second.tell(record)
+    run = child(uri)
+    assert history(uri, run.info.run_id) == [(10 * n, n / 10) for n in range(1, 6)]
+    assert (run.info.status, run.data.params["rank"]) == ("FINISHED", "8")
+    assert (run.info.start_time, run.info.end_time) == (99_000, 120_000)
 
 
 def test_statuses_are_honest_and_curves_are_metrics(uri: str, tmp_path: Path) -> None:
     tracker = MlflowTracker(uri, "e")
     parent = tracker.start("sweep", {}, None)
-    child = tracker.open(ITEM)
     assert parent is not None
-    assert child is not None
-    tracker.log(child, POINT)
-    tracker.log(child, {**POINT, "iteration": 2, "step": 20, "score": 0.6})
-    tracker.close(child, "stopped", None)
+    tracker.tell(at(2))
     report = tmp_path / "report.html"
     report.write_text("<p>")
-    tracker.finish({"reference_score": 0.7}, [report], "finished")
-
-    import mlflow
+    tracker.finish([at(2, "stopped")], {"reference_score": 0.7}, [report], "finished")
 
     client = mlflow.MlflowClient(tracking_uri=uri)
-    run = client.get_run(child)
+    run = child(uri)
     assert (run.info.status, run.data.tags["medsweep.status"]) == ("KILLED", "stopped")
     assert run.data.tags["mlflow.parentRunId"] == parent
-    history = client.get_metric_history(child, "score")
-    assert [(m.step, m.value) for m in history] == [(10, 0.5), (20, 0.6)]
+    assert history(uri, run.info.run_id) == [(10, 0.1), (20, 0.2)]
     whole = client.get_run(parent)
     assert whole.info.status == "FINISHED"
     assert whole.data.metrics["reference_score"] == 0.7
     assert [a.path for a in client.list_artifacts(parent)] == ["report.html"]
+
+
+def test_an_interrupted_trial_is_no_running_one_and_goes_on(uri: str) -> None:
+    tracker = MlflowTracker(uri, "e")
+    parent = tracker.start("sweep", {}, None)
+    tracker.finish([at(1)], {}, [], "stopped")
+    run = child(uri)
+    assert (run.info.status, run.data.tags["medsweep.status"]) == ("KILLED", "interrupted")
+    again = MlflowTracker(uri, "e")
+    again.start("sweep", {}, parent)
+    again.tell(at(2))
+    assert child(uri).info.status == "RUNNING"
+    again.finish([at(3, "finished")], {}, [], "finished")
+    run = child(uri)
+    assert (run.info.status, run.data.tags["medsweep.status"]) == ("FINISHED", "finished")
+    assert history(uri, run.info.run_id) == [(10, 0.1), (20, 0.2), (30, 0.3)]
+
+
+def test_a_sweep_whose_run_was_deleted_gets_another(uri: str) -> None:
+    tracker = MlflowTracker(uri, "e")
+    parent = tracker.start("sweep", {}, None)
+    assert parent is not None
+    mlflow.MlflowClient(tracking_uri=uri).delete_run(parent)
+    assert tracker.start("sweep", {}, parent) not in (None, parent)
 
 
 def test_an_unreachable_store_says_what_to_do(tmp_path: Path) -> None:
@@ -62,9 +108,10 @@ def test_an_unreachable_store_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_tracking_can_be_off() -> None:
-    tracker = make_tracker(False, None, "e")
+    tracker = make_tracker(False, None, "e", print)
     assert isinstance(tracker, NullTracker)
-    assert tracker.open(ITEM) is None
+    assert tracker.start("sweep", {}, None) is None
+    assert tracker.finish([at(1)], {}, [], "finished")
 
 
 def test_sweeps_that_begin_at_once_share_a_new_database(uri: str) -> None:

@@ -1,0 +1,101 @@
+"""A tracker that never holds the sweep up, nor breaks it.
+
+MLflow is called in a thread of its own: the driver does not wait for a slow server, Ctrl-C does
+not strike in the midst of a database's transaction (which leaves an SQLite file locked), and where
+the server is away the sweep goes on. Nothing is lost by that, because a trial's run is always
+brought up to its whole record, and the records are in the journal.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from medsweep.sweep.items import Status
+from medsweep.sweep.records import Record
+from medsweep.tracking._base import Tracker
+
+PAUSE = 60.0  # seconds between two attempts while nobody answers
+LINGER = 30.0  # seconds that a sweep which was interrupted, or has failed, waits for its tracker
+
+
+class BackgroundTracker:
+    """Tells ``tracker`` in the background.
+
+    Args:
+        tracker: is called from one thread at a time.
+        warn: is given a line when the tracker stops answering.
+    """
+
+    def __init__(self, tracker: Tracker, warn: Callable[[str], None]) -> None:
+        self._tracker, self._warn = tracker, warn
+        self._pending: dict[str, Record] = {}
+        self._finish: Callable[[], bool] | None = None
+        self._taken = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name="tracker", daemon=True)
+
+    def start(self, name: str, params: Mapping[str, Any], run_id: str | None) -> str | None:
+        """As of the tracker, and waits for it: a sweep with a wrong address should not begin."""
+        run = self._tracker.start(name, params, run_id)
+        self._thread.start()
+        return run
+
+    def tell(self, record: Record) -> None:
+        """Soon. Of several records of one trial the last is enough."""
+        with self._changed:
+            self._pending[record.item.name] = _snapshot(record)
+            self._changed.notify()
+
+    def finish(
+        self,
+        records: Iterable[Record],
+        summary: Mapping[str, float],
+        files: Sequence[Path],
+        status: Status,
+    ) -> bool:
+        """As of the tracker, once and without another attempt."""
+        known = [_snapshot(record) for record in records]
+        with self._changed:
+            self._finish = lambda: self._tracker.finish(known, summary, files, status)
+            self._changed.notify()
+        self._thread.join(None if status == "finished" else LINGER)
+        return self._taken
+
+    def _work(self) -> None:
+        answers = True
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._pending or self._finish)
+                if not answers:
+                    self._changed.wait_for(lambda: self._finish, PAUSE)
+                finish = self._finish
+                record = None if finish else self._pending.pop(next(iter(self._pending)))
+            try:
+                if finish is not None:
+                    self._taken = finish()
+                elif record is not None:
+                    self._tracker.tell(record)
+                answers = True
+            # Of whatever kind: no failure here may cost the sweep.
+            except Exception as error:
+                if answers and record is not None:
+                    self._warn(
+                        f"note: MLflow does not answer ({type(error).__name__}); the sweep goes "
+                        "on, and MLflow is told what it missed when it answers again"
+                    )
+                answers = False
+                if record is not None:
+                    with self._changed:
+                        # What has come in meanwhile is newer.
+                        self._pending.setdefault(record.item.name, record)
+            if finish is not None:
+                return
+
+
+def _snapshot(record: Record) -> Record:
+    """As it is now; the sweep goes on with its own."""
+    return replace(record, evaluations=[*record.evaluations], times=[*record.times])
