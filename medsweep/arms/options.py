@@ -21,105 +21,100 @@ Selection = Literal["random", "bm25"]
 class Options(BaseModel):
     """An arm without options."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    # Docstrings of keys are what `medsweep explain` says of them.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True
+    )
 
 
 class RulesOptions(Options):
-    """``path``: a pattern file; without it the one for smoking status is used."""
+    """Patterns, written by hand."""
 
     path: Path | None = None
+    """A pattern file [the one for smoking status that comes along]."""
 
 
 class ProbeOptions(Options):
-    """``max_length``: tokens a window; a longer document is the mean of its windows."""
+    """A linear model on a candidate's frozen embeddings."""
 
     max_length: Tokens = 512
+    """Tokens a window; a longer document is the mean of its windows."""
 
 
 class PromptOptions(Options):
-    """What a prompt says.
-
-    Attributes:
-        instruction: replaces the first sentence of the prompt.
-        names: what a label is called in the prompt; needed where labels are numbers.
-    """
+    """What a prompt says."""
 
     instruction: str | None = None
+    """Replaces the first sentence of the prompt."""
     names: dict[str, str] = {}
+    """What a label is called in the prompt; needed where labels are numbers."""
 
 
 class ZeroShotOptions(PromptOptions):
-    """A prompted local decoder.
-
-    Attributes:
-        method: ``likelihood`` compares the labels' log-probabilities and always answers;
-            ``generate`` lets the model write JSON, which may fail to parse. NER and multi-label
-            tasks generate.
-        max_length: tokens of a document; a longer one loses its middle (NER: is cut in pieces).
-        max_new_tokens: tokens that may be generated for a document.
-        constrained: whether nothing but JSON that answers the question can be generated; needs
-            ``medsweep[constrained]``.
-    """
+    """A prompted local decoder."""
 
     method: Literal["likelihood", "generate"] | None = None
+    """likelihood compares the labels' log-probabilities and always answers; generate lets the model
+    write JSON, which may fail to parse. NER and multi-label tasks generate [likelihood, if it can
+    be]."""
     max_length: Tokens = 512
+    """Tokens of a document; a longer one loses its middle (NER: is cut in pieces)."""
     max_new_tokens: Count | None = None
+    """Tokens that may be generated for a document [by the task]."""
     constrained: StrictBool = False
+    """Whether nothing but JSON that answers the question can be generated; needs
+    `medsweep[constrained]`."""
 
 
 class FewShotOptions(ZeroShotOptions):
-    """Zero-shot's, and examples.
-
-    Attributes:
-        k: examples a prompt.
-        selection: ``random`` takes the same ones, over all labels in turn, for every document;
-            ``bm25`` the most similar training documents of each.
-        example_length: tokens of an example.
-    """
+    """A prompted local decoder that is shown examples."""
 
     k: Count = 8
+    """Examples a prompt."""
     selection: Selection = "random"
+    """random takes the same ones, over all labels in turn, for every document; bm25 the most
+    similar training documents of each."""
     example_length: Tokens = 128
+    """Tokens of an example."""
 
 
 class PredictionsOptions(Options):
-    """``path``: CSV, JSONL or parquet; ``columns``: what it calls ``doc_id`` and ``pred``."""
+    """Predictions that were made elsewhere; a second annotator is a reference, too."""
 
     path: Path
+    """CSV, JSONL or parquet, a row a test document."""
     columns: dict[Literal["doc_id", "pred"], str] = {}
+    """What the table calls doc_id and pred."""
 
 
 class EndpointOptions(PromptOptions):
-    """An OpenAI-compatible server. Documents leave this machine for ``url``.
-
-    Attributes:
-        url: base address (``http://localhost:8000/v1``).
-        model: what the server calls the model.
-        api_key_env: environment variable that holds the key.
-        concurrency: requests under way at once.
-        retries: attempts after the first, for refused connections, time-outs, 429 and 5xx.
-        timeout_s: of one attempt.
-        backoff_s: pause before the first retry; doubled for each further one.
-        k: examples a prompt.
-        selection: as for few-shot.
-        max_chars: characters of a document; a longer one loses its middle.
-        max_tokens: of an answer.
-        constrained: whether the server is told the answer's JSON schema, as ``response_format``;
-            vLLM, llama.cpp and Ollama hold to it.
-    """
+    """An OpenAI-compatible server. Documents leave this machine for its url."""
 
     url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
+    """Base address, such as http://localhost:8000/v1."""
     model: str
+    """What the server calls the model."""
     api_key_env: str | None = None
+    """Environment variable that holds the key."""
     concurrency: Count = 4
+    """Requests under way at once."""
     retries: Annotated[StrictInt, Field(ge=0)] = 4
+    """Attempts after the first, for refused connections, time-outs, 429 and 5xx."""
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds that one attempt may take."""
     backoff_s: Annotated[float, Field(ge=0)] = 1.0
+    """Seconds before the first retry; doubled for each further one."""
     k: Annotated[StrictInt, Field(ge=0)] = 0
+    """Examples a prompt."""
     selection: Selection = "random"
+    """Of examples, as for few_shot."""
     max_chars: Annotated[StrictInt, Field(ge=100)] = 24_000
+    """Characters of a document; a longer one loses its middle."""
     max_tokens: Count = 1024
+    """Tokens of an answer."""
     constrained: StrictBool = False
+    """Whether the server is told the answer's JSON schema, as `response_format`; vLLM, llama.cpp
+    and Ollama hold to it."""
 
 
 # Arms whose answers have a place for attributes of mentions, or none that could have one.

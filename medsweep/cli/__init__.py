@@ -16,6 +16,7 @@ from medsweep.errors import ExitCode, MedsweepError
 # Verb (and module of this package) -> its line in `medsweep --help`, which imports none of them.
 VERBS = {
     "init": "write a sweep file, or a sample corpus",
+    "explain": "what a key of the sweep file means",
     "data": "convert and check corpora",
     "plan": "what a sweep would do, and what its test set can decide",
     "run": "run a sweep to its verdict",

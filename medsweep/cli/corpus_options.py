@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from medsweep.corpus.readers import known
 from medsweep.errors import ConfigError
 
 if TYPE_CHECKING:
     from medsweep.corpus import Columns
 
 FORMAT = click.option(
-    "--format", "format_", metavar="F", help="Format, where the file does not tell."
+    "--format", "format_", metavar="F", help=f"Format, where the file does not tell: {known()}."
 )
 LAYER = click.option("--layer", metavar="NAME", help="Annotation layer, for formats with several.")
 COLUMNS = click.option(
