@@ -377,6 +377,17 @@ class Tracking(_Section):
     enabled: StrictBool = True
     """Whether MLflow is told at all."""
 
+    @field_validator("uri")
+    @classmethod
+    def _no_password(cls, value: str | None) -> str | None:
+        # The sweep file is kept in the sweep's folder, and in MLflow.
+        if value and re.search(r"//[^/@]*:[^/@]*@", value):
+            raise ValueError(
+                "holds a password; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+                "the whole URI as MLFLOW_TRACKING_URI, in the environment"
+            )
+        return value
+
 
 class Resources(_Section):
     """How the machine is shared. Anything left out is chosen from what Ray reports."""

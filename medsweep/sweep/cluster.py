@@ -110,6 +110,7 @@ def _reads(path: str, token: str) -> bool:
 @contextmanager
 def connected(address: str | None, plan: Plan, console: Console) -> Iterator[Cluster]:
     """Start or join Ray, and leave it as it was found."""
+    address = address or os.environ.get("RAY_ADDRESS")
     said = "starting Ray" if address is None else f"joining Ray at {address}"
     with console.status(said), warnings.catch_warnings():
         # Ray warns about accelerator variables that a later release will treat otherwise.

@@ -261,8 +261,10 @@ class Coordinator:
         """Rebuild studies and rungs in the order of events, and queue what was under way."""
         behind: set[str] = set()
         for event in events:
-            self.records.apply(event)
             kind, name = event["event"], event.get("trial")
+            if kind == "ended" and self.records.by_name[str(name)].status != "running":
+                continue
+            self.records.apply(event)
             if kind == "proposed" and event["item"]["phase"] == "search":
                 item = Item.from_dict(event["item"])
                 self._proposed[item.cell] = max(self._proposed[item.cell], item.number + 1)
@@ -289,3 +291,6 @@ class Coordinator:
                 self.ended(name, "stopped")
             else:
                 self._ready.appendleft(record.item)
+        # What a killed process had not told yet, and which trials are under way again.
+        for record in known.values():
+            self._tracker.tell(record)

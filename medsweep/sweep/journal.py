@@ -7,13 +7,15 @@ tells Optuna that stopped trials were complete.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from medsweep.errors import ConfigError, RunError
 
@@ -28,7 +30,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._file: IO[bytes] = path.open("ab")
+        # Unbuffered: what could not be written must not be written later.
+        self._file = path.open("ab", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -47,16 +50,24 @@ class Journal:
             RunError: the disk is full or gone.
         """
         written: dict[str, Any] = {"event": event, "time": round(time.time(), 3), **fields}
+        line = json.dumps(written).encode() + b"\n"
+        size = os.fstat(self._file.fileno()).st_size
         try:
-            self._file.write(json.dumps(written).encode() + b"\n")
-            self._file.flush()
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file.fileno())
         except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(size)
             raise RunError(
                 f"{self._path}: cannot be written ({error.strerror}); "
                 "free some space, then `medsweep resume`"
             ) from None
         return written
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._file.truncate(0)
 
     def close(self) -> None:
         """Let another process have it."""

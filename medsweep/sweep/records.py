@@ -47,14 +47,12 @@ class Records:
     """Every trial of a sweep by name, in the order of proposal.
 
     Attributes:
-        parent_run: the MLflow run of the sweep.
         start: what the sweep began with.
         done: whether there is a verdict.
         told: whether MLflow has the verdict, too.
     """
 
     by_name: dict[str, Record] = field(default_factory=dict)
-    parent_run: str | None = None
     start: dict[str, Any] = field(default_factory=dict)
     done: bool = False
     told: bool = False
@@ -75,8 +73,6 @@ class Records:
         kind = event["event"]
         if kind == "start":
             self.start = event
-        elif kind == "parent_run":
-            self.parent_run = event["run_id"]
         elif kind == "proposed":
             self._add(Record(Item.from_dict(event["item"]), started=event["time"]))
         elif kind == "evaluation":

@@ -205,9 +205,10 @@ def collect_adapters(records: Records, root: Path, target: Path, folds: int) -> 
             if destination.exists():
                 shutil.rmtree(destination)
             destination.parent.mkdir(parents=True, exist_ok=True)
+            # Before it is moved: after a crash in between nothing would come here again.
+            note = json.loads((source / NOTE).read_text(encoding="utf-8"))
+            write_json(source / NOTE, {**note, "trial": record.item.to_dict()})
             shutil.move(source, destination)
-            note = json.loads((destination / NOTE).read_text(encoding="utf-8"))
-            write_json(destination / NOTE, {**note, "trial": record.item.to_dict()})
 
 
 def forget_states(root: Path) -> None:

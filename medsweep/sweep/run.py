@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import yaml
 from rich.console import Console
 
 from medsweep.config import Sweep, load_sweep
-from medsweep.errors import ConfigError, DataError, Interrupted
+from medsweep.errors import ConfigError, DataError, Interrupted, MedsweepError
 from medsweep.sweep.items import Cell, Status
 from medsweep.sweep.journal import Journal, read_events
 from medsweep.sweep.plan import Plan, make_plan
@@ -40,19 +41,29 @@ def run_sweep(
         RunError: no verdict can be given.
     """
     console = console or Console(stderr=True)
-    if _journal(out).exists():
-        raise ConfigError(
-            "already holds a sweep",
-            where=str(out),
-            fix=f"`medsweep resume {out}`, or another --out",
-        )
+    _refuse_second(out)
     with console.status("reading documents and models"):
         plan = make_plan(sweep)
     for note in plan.notes:
         console.print(f"note: {note}", highlight=False)
     _make_private(out)
-    _write_sweep(sweep, out / "sweep.yaml")
-    return _run(plan, out, address, console)
+    with closing(Journal(_journal(out))) as journal:
+        # Another may have begun meanwhile.
+        _refuse_second(out)
+        journal.clear()
+        _write_sweep(sweep, out / "sweep.yaml")
+        return _run(plan, out, journal, address, console)
+
+
+def _refuse_second(out: Path) -> None:
+    """A folder holds one sweep. One that never came to its first trial is no sweep yet."""
+    path = _journal(out)
+    if path.exists() and any(event["event"] == "proposed" for event in read_events(path)):
+        raise ConfigError(
+            "already holds a sweep",
+            where=str(out),
+            fix=f"`medsweep resume {out}`, or another --out",
+        )
 
 
 def resume_sweep(
@@ -68,18 +79,13 @@ def resume_sweep(
     records = Records.replay(read_events(_journal(out)))
     if records.done and (out / "verdict.json").exists():
         verdict: dict[str, Any] = json.loads((out / "verdict.json").read_text())
-        if not records.told:
+        if not records.told and "headline" in records.start:
             _tell_again(out, verdict, console)
         return verdict
     with console.status("reading documents and models"):
         plan = make_plan(load_sweep(out / "sweep.yaml"))
-    if records.start.get("digest") not in (None, plan.digest):
-        raise DataError(
-            "documents or labels have changed since the sweep began",
-            where=str(out),
-            fix="put the old files back, or start a new sweep",
-        )
-    return _run(plan, out, address, console)
+    with closing(Journal(_journal(out))) as journal:
+        return _run(plan, out, journal, address, console)
 
 
 def sweep_status(out: Path) -> tuple[Sweep, Records]:
@@ -88,49 +94,78 @@ def sweep_status(out: Path) -> tuple[Sweep, Records]:
     return load_sweep(out / "sweep.yaml"), records
 
 
-def _run(plan: Plan, out: Path, address: str | None, console: Console) -> dict[str, Any]:
+def _run(
+    plan: Plan, out: Path, journal: Journal, address: str | None, console: Console
+) -> dict[str, Any]:
     from medsweep.sweep.results import forget_states
 
-    sweep = plan.sweep
-    journal = Journal(_journal(out))
+    events = list(read_events(_journal(out)))
+    if not events:
+        start = {"digest": plan.digest, "versions": _versions(), "headline": _headline(plan)}
+        events = [journal.append("start", **start, sweep=_fixed(plan.sweep))]
+    start = Records.replay(events).start
+    _check_unchanged(plan, start, out)
+    tracker = _tracker(plan.sweep, console)
+    tracker.start(plan.sweep.name, _tracking_key(start), _headline(plan))
+    status: Status = "failed"
+    summary: dict[str, float] = {}
+    files: list[Path] = []
     try:
-        events = list(read_events(_journal(out)))
-        begun = Records.replay(events)
-        if not begun.start:
-            events.append(
-                journal.append(
-                    "start", digest=plan.digest, versions=_versions(), headline=_headline(plan)
-                )
-            )
-        tracker = _tracker(sweep, console)
-        parent = tracker.start(sweep.name, _headline(plan), begun.parent_run)
-        if parent != begun.parent_run:
-            events.append(journal.append("parent_run", run_id=parent))
-        status: Status = "failed"
-        summary: dict[str, float] = {}
-        files: list[Path] = []
-        try:
-            records = _search(plan, out, journal, events, tracker, address, console)
-            with console.status("deciding"):
-                verdict = _conclude(plan, records, out)
-            summary, files = _kept(verdict, out)
-            journal.append("done")
-            forget_states(_state(out) / "trials")
-            status = "finished"
-        except KeyboardInterrupt:
-            status = "stopped"
-            raise Interrupted(f"interrupted; `medsweep resume {out}` goes on") from None
-        finally:
-            _tell(tracker, out, journal, summary, files, status, console)
+        records = _search(plan, out, journal, events, tracker, address, console)
+        with console.status("deciding"):
+            verdict = _conclude(plan, records, out)
+        summary, files = _kept(verdict, out)
+        journal.append("done")
+        forget_states(_state(out) / "trials")
+        status = "finished"
+    # Ray has SIGTERM, with which schedulers of clusters end a job, raise SystemExit.
+    except (KeyboardInterrupt, SystemExit):
+        status = "stopped"
+        raise Interrupted(f"interrupted; `medsweep resume {out}` goes on") from None
     finally:
-        journal.close()
+        _tell(tracker, out, journal, summary, files, status, console)
     return verdict
+
+
+def _fixed(sweep: Sweep) -> dict[str, Any]:
+    """What may not change while a sweep is under way: all but where it runs and reads from."""
+    fixed = sweep.model_dump(mode="json", exclude={"tracking", "resources"})
+    for source in (fixed["data"]["train"], fixed["data"]["test"]):
+        if isinstance(source, dict):
+            del source["path"]
+    return fixed
+
+
+def _check_unchanged(plan: Plan, start: Mapping[str, Any], out: Path) -> None:
+    """A sweep goes on with what it began with, or its trials do not belong together."""
+    if start["digest"] != plan.digest:
+        raise DataError(
+            "documents or labels have changed since the sweep began",
+            where=str(out),
+            fix="put the old files back, or start a new sweep",
+        )
+    fixed = _fixed(plan.sweep)
+    began = start.get("sweep", fixed)
+    if changed := [key for key in fixed if fixed[key] != began.get(key)]:
+        raise ConfigError(
+            f"changed since the sweep began: {', '.join(changed)}",
+            where=str(out / "sweep.yaml"),
+            fix="put the old values back, or start a new sweep",
+        )
+
+
+def _tracking_key(start: Mapping[str, Any]) -> str:
+    """What a tracker knows the sweep by: no other one began with these documents then."""
+    return f"{start['digest'][:16]}-{start['time']:.3f}"
 
 
 def _tracker(sweep: Sweep, console: Console) -> Tracker:
     tracking = sweep.tracking
     return make_tracker(
-        tracking.enabled, tracking.uri, tracking.experiment or sweep.name, console.print
+        tracking.enabled,
+        tracking.uri,
+        tracking.experiment or sweep.name,
+        lambda line: console.print(line, markup=False, highlight=False),
     )
 
 
@@ -143,32 +178,40 @@ def _tell(
     status: Status,
     console: Console,
 ) -> None:
-    """Bring the tracker up to the journal, once more and as a whole."""
-    records = Records.replay(read_events(_journal(out)))
-    with console.status("logging to MLflow"):
-        told = tracker.finish(records.by_name.values(), summary, files, status)
-    if told and status == "finished":
-        journal.append("told")
-    elif not told:
-        console.print(f"note: MLflow has not taken all of it; `medsweep resume {out}` tells it")
+    """Bring the tracker up to the journal, once more and as a whole.
+
+    Whatever happens here, the sweep has its verdict, or its own error.
+    """
+    told = False
+    try:
+        records = Records.replay(read_events(_journal(out)))
+        with console.status("logging to MLflow; Ctrl-C is safe"):
+            told = tracker.finish(records.by_name.values(), summary, files, status)
+        if told and status == "finished":
+            journal.append("told")
+    except (KeyboardInterrupt, SystemExit, MedsweepError):
+        told = False
+    if not told:
+        console.print(
+            f"note: MLflow has not taken all of it; `medsweep resume {out}` tells it",
+            markup=False,
+            highlight=False,
+        )
 
 
 def _tell_again(out: Path, verdict: Mapping[str, Any], console: Console) -> None:
     """A sweep that is done, to a tracker that was away when it ended."""
-    sweep = load_sweep(out / "sweep.yaml")
-    journal = Journal(_journal(out))
     try:
-        records = Records.replay(read_events(_journal(out)))
-        tracker = _tracker(sweep, console)
-        headline = records.start.get("headline", {})
-        parent = tracker.start(sweep.name, headline, records.parent_run)
-        if parent != records.parent_run:
-            journal.append("parent_run", run_id=parent)
-        _tell(tracker, out, journal, *_kept(verdict, out), "finished", console)
-    except ConfigError as error:
-        console.print(f"note: {error}", highlight=False)
-    finally:
-        journal.close()
+        sweep = load_sweep(out / "sweep.yaml")
+        with closing(Journal(_journal(out))) as journal:
+            start = Records.replay(read_events(_journal(out))).start
+            with console.status("reaching MLflow; Ctrl-C is safe"):
+                tracker = _tracker(sweep, console)
+                tracker.start(sweep.name, _tracking_key(start), start["headline"])
+            _tell(tracker, out, journal, *_kept(verdict, out), "finished", console)
+    except (KeyboardInterrupt, MedsweepError, OSError) as error:
+        said = str(error) or "interrupted"
+        console.print(f"note: not told to MLflow: {said}", markup=False, highlight=False)
 
 
 def _search(

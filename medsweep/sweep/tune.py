@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray.tune.error import TuneError
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
@@ -14,19 +17,43 @@ from medsweep.sweep.coordinator import Coordinator
 from medsweep.sweep.trainable import Trial
 
 
+class Driven:
+    """The coordinator as Tune calls it: where it fails, it has failed for good.
+
+    Tune wraps what is raised here into text, takes some of it for a failure of the trial, and goes
+    on; a full disk must stop the sweep, with its own message.
+    """
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        self._coordinator = coordinator
+        self.failure: Exception | None = None
+
+    @contextmanager
+    def call(self) -> Iterator[Coordinator]:
+        """The coordinator, for one call of Tune's."""
+        if self.failure is not None:
+            raise self.failure
+        try:
+            yield self._coordinator
+        except Exception as error:
+            self.failure = error
+            raise
+
+
 class Queue(Searcher):
     """Tune asks a searcher for every next trial; here that is the coordinator."""
 
-    def __init__(self, coordinator: Coordinator) -> None:
+    def __init__(self, driven: Driven) -> None:
         super().__init__(metric="score", mode="max")
-        self._coordinator = coordinator
+        self._driven = driven
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's configuration, None for not now, FINISHED for none ever."""
-        item = self._coordinator.next_item()
-        if item is not None:
-            return item.to_dict()
-        return Searcher.FINISHED if self._coordinator.finished else None
+        with self._driven.call() as coordinator:
+            item = coordinator.next_item()
+            if item is not None:
+                return item.to_dict()
+            return Searcher.FINISHED if coordinator.finished else None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -45,27 +72,30 @@ class Queue(Searcher):
 class Gate(FIFOScheduler):
     """Tune tells a scheduler of every result; here that is the coordinator."""
 
-    def __init__(self, coordinator: Coordinator) -> None:
+    def __init__(self, driven: Driven) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._coordinator = coordinator
+        self._driven = driven
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Let a trial go on or stop it."""
         name = trial.config["name"]
-        if self._coordinator.evaluated(name, result["evaluations"]):
-            return str(TrialScheduler.CONTINUE)
-        self._coordinator.ended(name, "stopped")
-        return str(TrialScheduler.STOP)
+        with self._driven.call() as coordinator:
+            if coordinator.evaluated(name, result["evaluations"]):
+                return str(TrialScheduler.CONTINUE)
+            coordinator.ended(name, "stopped")
+            return str(TrialScheduler.STOP)
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         """Take in the last result of a trial that says it is done."""
         name, error = trial.config["name"], result.get("error")
-        self._coordinator.evaluated(name, result["evaluations"])
-        self._coordinator.ended(name, "failed" if error else "finished", error)
+        with self._driven.call() as coordinator:
+            coordinator.evaluated(name, result["evaluations"])
+            coordinator.ended(name, "failed" if error else "finished", error)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """Take in a trial whose process died more often than it is restarted."""
-        self._coordinator.ended(trial.config["name"], "failed", "its process died")
+        with self._driven.call() as coordinator:
+            coordinator.ended(trial.config["name"], "failed", "its process died")
 
     # Schedulers are snapshot with the experiment; this one has no state of its own.
     def __getstate__(self) -> dict[str, Any]:
@@ -73,18 +103,34 @@ class Gate(FIFOScheduler):
 
 
 def run_experiment(coordinator: Coordinator, pool: Any, state: Path) -> None:
-    """Run every item to its end; returns when the coordinator has nothing left to do."""
+    """Run every item to its end; returns when the coordinator has nothing left to do.
+
+    Raises:
+        RunError: the coordinator's, such as of a full disk.
+    """
+    driven = Driven(coordinator)
     # Tune's files are only its own: the journal and the trials' folders are the truth.
     scratch = state / "tune"
     shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        _run(driven, pool, state, scratch)
+    except TuneError:
+        if driven.failure is None:
+            raise
+    if driven.failure is not None:
+        raise driven.failure from None
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _run(driven: Driven, pool: Any, state: Path, scratch: Path) -> None:
     tune.run(
         tune.with_parameters(Trial, pool=pool, root=str(state / "trials")),
         name="sweep",
         storage_path=str(scratch),
         resources_per_trial={"cpu": 0.001},
         num_samples=-1,
-        search_alg=Queue(coordinator),
-        scheduler=Gate(coordinator),
+        search_alg=Queue(driven),
+        scheduler=Gate(driven),
         reuse_actors=True,
         max_failures=3,
         raise_on_failed_trial=False,
@@ -92,4 +138,3 @@ def run_experiment(coordinator: Coordinator, pool: Any, state: Path) -> None:
         trial_dirname_creator=lambda trial: trial.config["name"],
         verbose=0,
     )
-    shutil.rmtree(scratch, ignore_errors=True)

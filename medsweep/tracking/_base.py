@@ -13,8 +13,8 @@ from medsweep.sweep.records import Record
 class Tracker(Protocol):
     """Follows a sweep. The journal is the truth; a tracker is brought up to it, again and again."""
 
-    def start(self, name: str, params: Mapping[str, Any], run_id: str | None) -> str | None:
-        """Open the sweep's own run, or take up the one it had; gives its id.
+    def start(self, name: str, key: str, params: Mapping[str, Any]) -> None:
+        """Open the sweep's own run, or take up the one it had under this key.
 
         Raises:
             ConfigError: nobody answers.
@@ -43,9 +43,8 @@ class Tracker(Protocol):
 class NullTracker:
     """Tells nobody."""
 
-    def start(self, name: str, params: Mapping[str, Any], run_id: str | None) -> str | None:
+    def start(self, name: str, key: str, params: Mapping[str, Any]) -> None:
         """Nothing is opened."""
-        return None
 
     def tell(self, record: Record) -> None:
         """Nothing is told."""

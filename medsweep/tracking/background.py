@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from medsweep.sweep.records import Record
 from medsweep.tracking._base import Tracker
 
 PAUSE = 60.0  # seconds between two attempts while nobody answers
-LINGER = 30.0  # seconds that a sweep which was interrupted, or has failed, waits for its tracker
+# Seconds that a sweep waits for its tracker at the end: the adapter of one that is finished may be
+# large, and the line slow; who presses Ctrl-C wants to leave.
+LINGER = {"finished": 600.0, "stopped": 30.0, "failed": 30.0}
 
 
 class BackgroundTracker:
@@ -27,7 +30,7 @@ class BackgroundTracker:
 
     Args:
         tracker: is called from one thread at a time.
-        warn: is given a line when the tracker stops answering.
+        warn: is given one line when the tracker stops answering for the first time.
     """
 
     def __init__(self, tracker: Tracker, warn: Callable[[str], None]) -> None:
@@ -38,11 +41,10 @@ class BackgroundTracker:
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="tracker", daemon=True)
 
-    def start(self, name: str, params: Mapping[str, Any], run_id: str | None) -> str | None:
+    def start(self, name: str, key: str, params: Mapping[str, Any]) -> None:
         """As of the tracker, and waits for it: a sweep with a wrong address should not begin."""
-        run = self._tracker.start(name, params, run_id)
+        self._tracker.start(name, key, params)
         self._thread.start()
-        return run
 
     def tell(self, record: Record) -> None:
         """Soon. Of several records of one trial the last is enough."""
@@ -62,11 +64,11 @@ class BackgroundTracker:
         with self._changed:
             self._finish = lambda: self._tracker.finish(known, summary, files, status)
             self._changed.notify()
-        self._thread.join(None if status == "finished" else LINGER)
+        self._thread.join(LINGER[status])
         return self._taken
 
     def _work(self) -> None:
-        answers = True
+        answers, warned = True, False
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._pending or self._finish)
@@ -74,24 +76,26 @@ class BackgroundTracker:
                     self._changed.wait_for(lambda: self._finish, PAUSE)
                 finish = self._finish
                 record = None if finish else self._pending.pop(next(iter(self._pending)))
+            # Of whatever kind: no failure here may cost the sweep, nor end this thread.
             try:
                 if finish is not None:
                     self._taken = finish()
                 elif record is not None:
                     self._tracker.tell(record)
                 answers = True
-            # Of whatever kind: no failure here may cost the sweep.
             except Exception as error:
-                if answers and record is not None:
-                    self._warn(
-                        f"note: MLflow does not answer ({type(error).__name__}); the sweep goes "
-                        "on, and MLflow is told what it missed when it answers again"
-                    )
                 answers = False
                 if record is not None:
                     with self._changed:
                         # What has come in meanwhile is newer.
                         self._pending.setdefault(record.item.name, record)
+                    if not warned:
+                        warned = True
+                        with suppress(Exception):
+                            self._warn(
+                                f"note: MLflow does not answer ({type(error).__name__}); the sweep "
+                                "goes on, and MLflow is told what it missed when it answers again"
+                            )
             if finish is not None:
                 return
 

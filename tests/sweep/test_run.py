@@ -175,10 +175,11 @@ def test_a_killed_sweep_resumes_to_the_same_trials(
     assert len(runs) == 1 + len(trial_facts(torn)) + 3
 
 
-def test_ctrl_c_leaves_a_resumable_sweep(sweep_file: Callable[..., Path], tmp_path: Path) -> None:
-    out = tmp_path / "out"
+def test_a_signal_leaves_a_resumable_sweep(sweep_file: Callable[..., Path], tmp_path: Path) -> None:
+    """SIGTERM, as schedulers of clusters send it; the cross-validation has Ctrl-C."""
+    path, out = sweep_file(), tmp_path / "out"
     driver = subprocess.Popen(
-        command("run", sweep_file(), "--out", out),
+        command("run", path, "--out", out),
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.DEVNULL,
@@ -187,12 +188,22 @@ def test_ctrl_c_leaves_a_resumable_sweep(sweep_file: Callable[..., Path], tmp_pa
         start_new_session=True,
     )
     wait_for(driver, out, "evaluation")
-    driver.send_signal(signal.SIGINT)
+    driver.send_signal(signal.SIGTERM)
     _, errors = driver.communicate(timeout=120)
     assert driver.returncode == 130, errors
     assert "resume" in errors
     runs = mlflow_runs(tmp_path)
     assert runs.loc[runs["parent"].isna(), "status"].tolist() == ["KILLED"]
+    assert (runs["status"] != "RUNNING").all()
+    again = medsweep("run", path, "--out", out, cwd=tmp_path)
+    assert (again.returncode, "already holds a sweep" in again.stderr) == (2, True)
+    kept = (out / "sweep.yaml").read_text()
+    (out / "sweep.yaml").write_text(kept.replace("trials: 3", "trials: 4"))
+    changed = medsweep("resume", out, cwd=tmp_path)
+    assert changed.returncode == 2
+    assert "sweep.yaml: changed since the sweep began: search; put the old" in changed.stderr
+    # Where it is told, and how much of the machine it takes, may change.
+    (out / "sweep.yaml").write_text(kept.replace("hosts: null", "hosts: 1"))
     assert medsweep("resume", out, cwd=tmp_path).returncode == 0
     assert (mlflow_runs(tmp_path)["status"] != "RUNNING").all()
 
@@ -228,6 +239,17 @@ def test_bad_input_is_refused_before_anything_runs(
     assert expected in lines[0]
     assert "secret" not in done.stderr
     assert not (tmp_path / "out" / "state").exists()
+
+
+def test_a_sweep_that_never_came_to_a_trial_can_be_corrected_and_run(
+    sweep_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    command = ("run", sweep_file(arms=[], draws=1, train_sizes=[9]), "--out", tmp_path / "out")
+    wrong = ("--set", "tracking.uri=nonsense://x")
+    done = medsweep(*command, *wrong, cwd=tmp_path)
+    assert (done.returncode, "tracking.uri: nonsense://x" in done.stderr) == (2, True), done.stderr
+    done = medsweep(*command, "--set", "tracking.enabled=false", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_documents_with_several_labels(

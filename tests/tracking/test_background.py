@@ -28,8 +28,8 @@ class Slow:
         self.told: list[tuple[int, Status]] = []
         self.let, self.called, self.refusals = threading.Event(), threading.Event(), refusals
 
-    def start(self, name: str, params: Mapping[str, Any], run_id: str | None) -> str:
-        return "run"
+    def start(self, name: str, key: str, params: Mapping[str, Any]) -> None:
+        pass
 
     def tell(self, record: Record) -> None:
         self.called.set()
@@ -54,7 +54,7 @@ class Slow:
 def test_the_sweep_does_not_wait_and_the_last_record_of_a_trial_is_told() -> None:
     slow, warnings = Slow(), list[str]()
     tracker = BackgroundTracker(slow, warnings.append)
-    tracker.start("sweep", {}, None)
+    tracker.start("sweep", "k", {})
     tracker.tell(at(1))
     assert slow.called.wait(30)
     for points in (2, 3, 4):
@@ -75,7 +75,7 @@ def test_a_refusal_is_told_of_once_and_made_good(monkeypatch: pytest.MonkeyPatch
     slow, warnings = Slow(refusals=3), list[str]()
     slow.let.set()
     tracker = BackgroundTracker(slow, warnings.append)
-    tracker.start("sweep", {}, None)
+    tracker.start("sweep", "k", {})
     tracker.tell(at(2))
     for _ in range(1000):
         if slow.told:
@@ -90,10 +90,25 @@ def test_a_refusal_is_told_of_once_and_made_good(monkeypatch: pytest.MonkeyPatch
 def test_a_tracker_that_is_away_at_the_end_does_not_keep_an_interrupted_sweep(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(background, "LINGER", 0.1)
+    monkeypatch.setitem(background.LINGER, "stopped", 0.1)
     tracker = BackgroundTracker(Slow(), lambda _: None)
-    tracker.start("sweep", {}, None)
+    tracker.start("sweep", "k", {})
     assert not tracker.finish([at(1)], {}, [], "stopped")
+
+
+def test_a_terminal_that_is_gone_does_not_end_the_telling(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(line: str) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(background, "PAUSE", 0.01)
+    slow = Slow(refusals=1)
+    slow.let.set()
+    tracker = BackgroundTracker(slow, gone)
+    tracker.start("sweep", "k", {})
+    tracker.tell(at(1))
+    assert slow.called.wait(30)
+    assert tracker.finish([at(2, "finished")], {}, [], "finished")
+    assert slow.told[-1] == (2, "finished")
 
 
 @pytest.mark.slow
@@ -107,7 +122,7 @@ def test_a_locked_database_costs_nothing(tmp_path: Path) -> None:
         warned.set()
 
     tracker = BackgroundTracker(MlflowTracker(uri, "e"), warn)
-    tracker.start("sweep", {}, None)
+    tracker.start("sweep", "k", {})
     other = sqlite3.connect(tmp_path / "mlflow.db")
     other.execute("BEGIN EXCLUSIVE")
     tracker.tell(at(2))

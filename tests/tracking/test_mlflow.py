@@ -1,10 +1,14 @@
+import sqlite3
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
 
 from medsweep.errors import ConfigError
 from medsweep.sweep.items import Cell, Item, Status
@@ -35,71 +39,141 @@ def history(uri: str, run_id: str, key: str = "score") -> list[tuple[int, float]
     return [(m.step, m.value) for m in client.get_metric_history(run_id, key)]
 
 
-def child(uri: str) -> Any:
-    """The one run of the trial."""
+def runs(uri: str, tag: str = "medsweep.trial", value: str = ITEM.name) -> list[Any]:
+    """Those of the trial, or of a tag."""
     client = mlflow.MlflowClient(tracking_uri=uri)
-    found = client.search_runs(["1"], filter_string=f"tags.`medsweep.trial` = '{ITEM.name}'")
-    assert len(found) == 1
-    return found[0]
+    return list(client.search_runs(["1"], filter_string=f"tags.`{tag}` = '{value}'"))
 
 
 def test_one_run_a_trial_and_one_point_an_evaluation_whatever_was_told_before(uri: str) -> None:
     first = MlflowTracker(uri, "e")
-    parent = first.start("sweep", {"metric": "macro_f1"}, None)
+    first.start("sweep", "k", {"metric": "macro_f1"})
     first.tell(at(2))
     # The driver dies here.
     second = MlflowTracker(uri, "e")
-    assert second.start("sweep", {"metric": "macro_f1"}, parent) == parent
+    second.start("sweep", "k", {"metric": "macro_f1"})
     for record in (at(2), at(4), at(4), at(5, "finished", ended=120.0), at(5, "finished")):
         second.tell(record)
-    run = child(uri)
+    (run,) = runs(uri)
     assert history(uri, run.info.run_id) == [(10 * n, n / 10) for n in range(1, 6)]
     assert (run.info.status, run.data.params["rank"]) == ("FINISHED", "8")
     assert (run.info.start_time, run.info.end_time) == (99_000, 120_000)
+    assert len(runs(uri, "medsweep.sweep", "k")) == 1
 
 
 def test_statuses_are_honest_and_curves_are_metrics(uri: str, tmp_path: Path) -> None:
     tracker = MlflowTracker(uri, "e")
-    parent = tracker.start("sweep", {}, None)
-    assert parent is not None
+    tracker.start("sweep", "k", {})
     tracker.tell(at(2))
     report = tmp_path / "report.html"
     report.write_text("<p>")
-    tracker.finish([at(2, "stopped")], {"reference_score": 0.7}, [report], "finished")
+    files = [report, tmp_path / "deleted.html"]
+    assert tracker.finish([at(2, "stopped")], {"reference_score": 0.7}, files, "finished")
 
     client = mlflow.MlflowClient(tracking_uri=uri)
-    run = child(uri)
+    (run,), (parent,) = runs(uri), runs(uri, "medsweep.sweep", "k")
     assert (run.info.status, run.data.tags["medsweep.status"]) == ("KILLED", "stopped")
-    assert run.data.tags["mlflow.parentRunId"] == parent
+    assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert history(uri, run.info.run_id) == [(10, 0.1), (20, 0.2)]
-    whole = client.get_run(parent)
-    assert whole.info.status == "FINISHED"
-    assert whole.data.metrics["reference_score"] == 0.7
-    assert [a.path for a in client.list_artifacts(parent)] == ["report.html"]
+    assert parent.info.status == "FINISHED"
+    assert parent.data.metrics["reference_score"] == 0.7
+    assert [a.path for a in client.list_artifacts(parent.info.run_id)] == ["report.html"]
 
 
 def test_an_interrupted_trial_is_no_running_one_and_goes_on(uri: str) -> None:
     tracker = MlflowTracker(uri, "e")
-    parent = tracker.start("sweep", {}, None)
+    tracker.start("sweep", "k", {})
     tracker.finish([at(1)], {}, [], "stopped")
-    run = child(uri)
+    (run,) = runs(uri)
     assert (run.info.status, run.data.tags["medsweep.status"]) == ("KILLED", "interrupted")
     again = MlflowTracker(uri, "e")
-    again.start("sweep", {}, parent)
+    again.start("sweep", "k", {})
     again.tell(at(2))
-    assert child(uri).info.status == "RUNNING"
+    assert runs(uri)[0].info.status == "RUNNING"
     again.finish([at(3, "finished")], {}, [], "finished")
-    run = child(uri)
+    (run,) = runs(uri)
     assert (run.info.status, run.data.tags["medsweep.status"]) == ("FINISHED", "finished")
     assert history(uri, run.info.run_id) == [(10, 0.1), (20, 0.2), (30, 0.3)]
 
 
-def test_a_sweep_whose_run_was_deleted_gets_another(uri: str) -> None:
+def test_a_trial_that_is_tried_again_has_a_run_an_attempt(uri: str) -> None:
     tracker = MlflowTracker(uri, "e")
-    parent = tracker.start("sweep", {}, None)
-    assert parent is not None
-    mlflow.MlflowClient(tracking_uri=uri).delete_run(parent)
-    assert tracker.start("sweep", {}, parent) not in (None, parent)
+    tracker.start("sweep", "k", {})
+    tracker.tell(at(1, "failed", error="OSError at forward.py:10"))
+    tracker.tell(replace(at(2, "finished"), started=200.0))
+    first, second = sorted(runs(uri), key=lambda run: int(run.info.start_time))
+    assert (first.info.status, second.info.status) == ("FAILED", "FINISHED")
+    assert first.data.tags["medsweep.error"] == "OSError at forward.py:10"
+    assert "medsweep.error" not in second.data.tags
+
+
+def test_the_message_of_an_arm_may_name_a_document_and_stays_here(uri: str) -> None:
+    arm = Item("arm-0-endpoint", "arm", Cell("", 0))
+    tracker = MlflowTracker(uri, "e")
+    tracker.start("sweep", "k", {})
+    tracker.tell(Record(arm, "failed", error="no answer for document 4711"))
+    (run,) = runs(uri, "medsweep.trial", arm.name)
+    assert "4711" not in str(run.data.tags)
+
+
+def test_a_run_that_was_told_half_is_told_to_its_end(uri: str) -> None:
+    tracker = MlflowTracker(uri, "e")
+    tracker.start("sweep", "k", {})
+    tracker.tell(at(1))
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    # The process died between the tag and the status.
+    client.set_tag(runs(uri)[0].info.run_id, "medsweep.status", "failed")
+    # Somebody made a run of their own under the sweep's.
+    parent = runs(uri, "medsweep.sweep", "k")[0].info.run_id
+    client.create_run("1", tags={"mlflow.parentRunId": parent})
+    again = MlflowTracker(uri, "e")
+    again.start("sweep", "k", {})
+    assert again.finish([at(1, "failed")], {}, [], "failed")
+    assert runs(uri)[0].info.status == "FAILED"
+
+
+def test_a_run_that_was_deleted_is_made_again(uri: str) -> None:
+    tracker = MlflowTracker(uri, "e")
+    tracker.start("sweep", "k", {})
+    tracker.tell(at(1))
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    client.delete_run(runs(uri)[0].info.run_id)
+    with pytest.raises(MlflowException):
+        tracker.tell(at(2))
+    tracker.tell(at(2))
+    assert history(uri, runs(uri)[0].info.run_id) == [(10, 0.1), (20, 0.2)]
+    client.delete_run(runs(uri, "medsweep.sweep", "k")[0].info.run_id)
+    again = MlflowTracker(uri, "e")
+    again.start("sweep", "k", {})
+    assert len(runs(uri, "medsweep.sweep", "k")) == 1
+
+
+def test_an_experiment_that_was_deleted_is_said_to_be(uri: str) -> None:
+    MlflowTracker(uri, "e")
+    mlflow.MlflowClient(tracking_uri=uri).delete_experiment("1")
+    with pytest.raises(ConfigError, match="experiment e was deleted; name another"):
+        MlflowTracker(uri, "e")
+
+
+def test_a_store_that_another_sweep_writes_to_is_waited_for(uri: str, tmp_path: Path) -> None:
+    MlflowTracker(uri, "e")
+    other = sqlite3.connect(tmp_path / "mlflow.db", check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    # SQLite gives up after five seconds.
+    end = threading.Timer(7.0, other.rollback)
+    end.start()
+    assert MlflowTracker(uri, "e")._experiment == "1"
+    end.join()
+
+
+def test_no_password_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "damaged.db").write_text("no database" * 100)
+    with pytest.raises(ConfigError, match="MLflow cannot be reached") as damaged:
+        MlflowTracker(f"sqlite:///{tmp_path / 'damaged.db'}", "e")
+    assert "start the server" in str(damaged.value)
+    with pytest.raises(ConfigError) as refused:
+        MlflowTracker("postgresql://me:secret@127.0.0.1:1/db", "e")
+    assert "secret" not in str(refused.value)
 
 
 def test_an_unreachable_store_says_what_to_do(tmp_path: Path) -> None:
@@ -110,7 +184,7 @@ def test_an_unreachable_store_says_what_to_do(tmp_path: Path) -> None:
 def test_tracking_can_be_off() -> None:
     tracker = make_tracker(False, None, "e", print)
     assert isinstance(tracker, NullTracker)
-    assert tracker.start("sweep", {}, None) is None
+    tracker.start("sweep", "k", {})
     assert tracker.finish([at(1)], {}, [], "finished")
 
 
