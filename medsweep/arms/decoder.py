@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from medsweep.arms.grammar import Grammar, forbid
+from medsweep.arms.stretches import OVERLAP, Stretch, judged
 from medsweep.errors import ModelError
 from medsweep.models import ModelFolder
 from medsweep.models.attention import sight, use_plain_attention
@@ -122,35 +123,19 @@ class Decoder:
         half = tokens // 2
         return text[: places[tokens - half - 1][1]] + _CUT + text[places[-half][0] :]
 
-    def pieces(self, text: str, tokens: int) -> list[tuple[int, str]]:
-        """A text in pieces of at most ``tokens`` tokens, with their offsets; cut at white space."""
-        places = self._offsets(text)
-        pieces, start = [], 0
-        while start < len(places):
-            stop = min(start + tokens, len(places))
-            end = len(text) if stop == len(places) else places[stop][0]
-            begin = places[start][0]
-            if stop < len(places) and (space := text.rfind(" ", begin + 1, end)) > begin:
-                end = space
-                stop = next(i for i in range(start, stop + 1) if places[i][1] > end)
-            pieces.append((begin, text[begin:end]))
-            start = max(stop, start + 1)
-        return pieces or [(0, text)]
-
     def _offsets(self, text: str) -> list[tuple[int, int]]:
         encoded = self._tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
         return [(int(a), int(b)) for a, b in encoded["offset_mapping"]]
 
-    def overlapping(self, text: str, tokens: int, overlap: float) -> list[tuple[int, int]]:
-        """Stretches of at most ``tokens`` tokens that share about ``overlap`` of them.
+    def stretches(self, text: str, tokens: int) -> list[Stretch]:
+        """Overlapping parts of at most ``tokens`` tokens, which together are the whole text.
 
-        In characters. They begin and end at white space, where there is some near; together they
-        are the whole text.
+        They begin and end at white space, where there is some near.
         """
         places = self._offsets(text)
-        shared = max(2, int(overlap * tokens))
+        shared = max(2, int(OVERLAP * tokens))
         found: list[tuple[int, int]] = []
         start = 0
         while start + tokens < len(places):
@@ -162,7 +147,7 @@ class Decoder:
             found.append((places[start][0] if start else 0, end))
             words = (i for i in range(stop - shared, middle) if _new_word(text, places[i]))
             start = max(start + 1, next(words, stop - shared))
-        return [*found, (places[start][0] if start else 0, len(text))]
+        return judged([*found, (places[start][0] if start else 0, len(text))])
 
     def blanked(self, text: str) -> str:
         """As long as before, without the model's control tokens, which could end the turn."""

@@ -15,10 +15,10 @@ from http.client import HTTPException
 from threading import Lock
 from typing import Any
 
-from medsweep.arms.answers import anchor_spans, read_label, read_labels
 from medsweep.arms.options import EndpointOptions
 from medsweep.arms.prompts import Message, Prompts
 from medsweep.arms.selection import choose
+from medsweep.arms.stretches import Stretch, by_characters, said_of
 from medsweep.corpus import Document
 from medsweep.errors import ConfigError, RunError
 from medsweep.tasks import Task
@@ -93,30 +93,25 @@ class Endpoint:
         options = self._options
         examples = choose(train if options.k else (), options.k, options.selection, seed)
 
-        def ask(document: Document) -> Prediction:
-            shown = [(self._clipped(e.text), e) for e in examples(document)]
-            text = self._clipped(document.text)
-            answer = self._request(document.id, self._prompts.messages(text, shown), seed)
-            names = self._prompts.names
-            if self._task.kind == "classification":
-                return Prediction(document.id, label=read_label(answer, names))
-            if self._task.kind == "multilabel":
-                return Prediction(document.id, labels=read_labels(answer, names))
-            # Placed in the whole text, of which the prompt may have shown the two ends.
-            placed = anchor_spans(answer, document.text, names, self._task.attributes)
-            spans = placed.spans if placed else None
-            return Prediction(document.id, spans=spans)
+        most = options.max_chars
 
+        def ask(question: tuple[Document, Stretch]) -> str:
+            document, part = question
+            shown = [(_shortened(e.text, most), e) for e in examples(document)]
+            messages = self._prompts.messages(document.text[part.begin : part.end], shown)
+            return self._request(document.id, messages, seed)
+
+        questions = [(d, part) for d in test for part in by_characters(d.text, most)]
         pool = ThreadPoolExecutor(options.concurrency)
         try:
-            return list(pool.map(ask, test))
+            answers = list(pool.map(ask, questions))
         finally:
             # After a refusal the requests that wait must not be sent.
             pool.shutdown(cancel_futures=True)
-
-    def _clipped(self, text: str) -> str:
-        most = self._options.max_chars
-        return text if len(text) <= most else f"{text[: most // 2]} … {text[-(most // 2) :]}"
+        said: dict[str, list[tuple[Stretch, str]]] = {d.id: [] for d in test}
+        for (document, part), answer in zip(questions, answers, strict=True):
+            said[document.id].append((part, answer))
+        return [said_of(d, said[d.id], self._prompts).prediction for d in test]
 
     def _request(self, doc_id: str, messages: Sequence[Message], seed: int) -> str:
         options = self._options
@@ -174,3 +169,8 @@ def _seconds(header: str | None) -> float:
     except ValueError:
         # A date is allowed too; the usual pause will do.
         return 0.0
+
+
+def _shortened(text: str, most: int) -> str:
+    """An example's beginning and end."""
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-(most // 2) :]}"

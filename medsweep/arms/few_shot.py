@@ -27,3 +27,7 @@ class FewShot(ZeroShot):
 
     def _shown(self, example: Document) -> str:
         return self._decoder.clip(example.text, self._few.example_length)
+
+    def _shown_tokens(self) -> int:
+        # A label, or the mentions of a shortened text, take about half of it again.
+        return self._few.k * (self._few.example_length * 3 // 2 + 32)

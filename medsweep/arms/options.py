@@ -50,6 +50,11 @@ class PromptOptions(Options):
     """What a label is called in the prompt; needed where labels are numbers."""
 
 
+# Tokens of a stretch, unless options say. Attention's scores grow with its square, and a list of
+# mentions with its length.
+STRETCH: dict[TaskKind, int] = {"classification": 2048, "multilabel": 2048, "ner": 512}
+
+
 class ZeroShotOptions(PromptOptions):
     """A prompted local decoder."""
 
@@ -57,8 +62,9 @@ class ZeroShotOptions(PromptOptions):
     """likelihood compares the labels' log-probabilities and always answers; generate lets the model
     write JSON, which may fail to parse. NER and multi-label tasks generate [likelihood, if it can
     be]."""
-    max_length: Tokens = 512
-    """Tokens of a document; a longer one loses its middle (NER: is cut in pieces)."""
+    max_length: Tokens | None = None
+    """Tokens of a stretch; a longer document is asked about in several that overlap, and their
+    answers are joined [2048, NER: 512, or what the model's context leaves]."""
     max_new_tokens: Count | None = None
     """Tokens that may be generated for a document [by the task]."""
     constrained: StrictBool = False
@@ -109,7 +115,8 @@ class EndpointOptions(PromptOptions):
     selection: Selection = "random"
     """Of examples, as for few_shot."""
     max_chars: Annotated[StrictInt, Field(ge=100)] = 24_000
-    """Characters of a document; a longer one loses its middle."""
+    """Characters of a stretch; a longer document is asked about in several that overlap, and their
+    answers are joined."""
     max_tokens: Count = 1024
     """Tokens of an answer."""
     constrained: StrictBool = False

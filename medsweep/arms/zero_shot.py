@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from medsweep.arms.answers import anchor_spans, read_label, read_labels
 from medsweep.arms.decoder import Decoder
-from medsweep.arms.options import ZeroShotOptions
+from medsweep.arms.options import STRETCH, ZeroShotOptions
 from medsweep.arms.prompts import Prompts
-from medsweep.corpus import Document, Span
+from medsweep.arms.stretches import Stretch, said_of
+from medsweep.corpus import Document
 from medsweep.errors import ConfigError
 from medsweep.models import ModelFolder
 from medsweep.tasks import Task
@@ -19,6 +20,9 @@ from medsweep.training._base import Prediction
 
 # A label in JSON; a list of them; a list of mentions.
 _NEW_TOKENS = {"classification": 32, "multilabel": 256, "ner": 512}
+
+# A stretch of text shorter than this says nothing.
+_LEAST_TEXT = 8
 
 Examples = Callable[[Document], list[Document]]
 
@@ -55,19 +59,21 @@ class ZeroShot:
         Raises:
             ConfigError: the model's context does not even hold the instruction.
         """
-        examples = self._examples(train, seed)
-        if self._task.kind == "ner":
-            return self._mentions(test, examples)
-        limit = self._options.max_length
-        prompts = [self._prompt(self._clipped(d, limit), examples(d)) for d in test]
+        examples, length = self._examples(train, seed), self._length()
+        questions: list[tuple[Document, Stretch]] = []
+        prompts: list[list[int]] = []
+        for document in test:
+            shown, text = examples(document), self._decoder.blanked(document.text)
+            for part in self._decoder.stretches(text, length):
+                questions.append((document, part))
+                prompts.append(self._prompt(text[part.begin : part.end], shown))
         if self._method == "likelihood":
-            return self._likeliest(test, prompts)
-        answers = self._decoder.write(prompts, self._most, self._grammar)
-        names = self._prompts.names
-        pairs = zip(test, answers, strict=True)
-        if self._task.kind == "multilabel":
-            return [Prediction(d.id, labels=read_labels(a, names)) for d, a in pairs]
-        return [Prediction(d.id, label=read_label(a, names)) for d, a in pairs]
+            return self._likeliest(test, questions, prompts)
+        written = self._decoder.write(prompts, self._most, self._grammar)
+        said: dict[str, list[tuple[Stretch, str]]] = {d.id: [] for d in test}
+        for (document, part), answer in zip(questions, written, strict=True):
+            said[document.id].append((part, answer))
+        return [said_of(d, said[d.id], self._prompts).prediction for d in test]
 
     def _examples(
         self,
@@ -79,64 +85,63 @@ class ZeroShot:
     def _shown(self, example: Document) -> str:
         raise NotImplementedError  # zero-shot has no examples
 
-    def _likeliest(self, test: Sequence[Document], prompts: list[list[int]]) -> list[Prediction]:
+    def _likeliest(
+        self,
+        test: Sequence[Document],
+        questions: Sequence[tuple[Document, Stretch]],
+        prompts: list[list[int]],
+    ) -> list[Prediction]:
+        """The label that is likeliest in the mean over a document's stretches."""
         labels = self._task.labels
         answers = [self._decoder.label(self._prompts.names[label]) for label in labels]
-        means = self._decoder.scores(prompts, answers)
-        chances = np.exp(means - means.max(axis=1, keepdims=True)) if len(means) else means
-        chances = chances / chances.sum(axis=1, keepdims=True)
-        return [
-            Prediction(
-                d.id,
-                label=labels[int(row.argmax())],
-                scores=dict(zip(labels, row.tolist(), strict=True)),
+        each: dict[str, list[NDArray[np.float64]]] = {d.id: [] for d in test}
+        for (document, _), row in zip(
+            questions, self._decoder.scores(prompts, answers), strict=True
+        ):
+            each[document.id].append(row)
+        predictions = []
+        for document in test:
+            mean = np.mean(each[document.id], axis=0)
+            chances = np.exp(mean - mean.max())
+            scores = dict(zip(labels, (chances / chances.sum()).tolist(), strict=True))
+            predictions.append(
+                Prediction(document.id, label=labels[int(mean.argmax())], scores=scores)
             )
-            for d, row in zip(test, chances, strict=True)
-        ]
+        return predictions
 
-    def _mentions(self, test: Sequence[Document], examples: Examples) -> list[Prediction]:
-        """Asked piece by piece; a document with an unreadable answer counts as unreadable."""
-        limit = self._options.max_length
-        pieces = [(d, *p) for d in test for p in self._decoder.pieces(d.text, limit)]
-        prompts = [self._prompt(text, examples(d)) for d, _, text in pieces]
-        answers = self._decoder.write(prompts, self._most, self._grammar)
-        found: dict[str, list[Span] | None] = {d.id: [] for d in test}
-        for (document, offset, text), answer in zip(pieces, answers, strict=True):
-            placed = anchor_spans(answer, text, self._prompts.names, self._task.attributes)
-            before = found[document.id]
-            if placed is None or before is None:
-                found[document.id] = None
-            else:
-                before += [s.moved(offset) for s in placed.spans]
-        return [
-            Prediction(d.id, spans=None if (s := found[d.id]) is None else tuple(sorted(s)))
-            for d in test
-        ]
+    def _length(self) -> int:
+        """Tokens of a stretch: what is asked for, but no more than the model's context leaves."""
+        empty = self._prompts.messages("")
+        room = self._decoder.longest - self._most
+        room -= len(self._decoder.prompt(empty, self._prompts.plain(empty)))
+        room -= min(room // 2, self._shown_tokens())
+        # Tokens merge and split at the seams of a prompt.
+        left = room - room // 16 - 2
+        if left < _LEAST_TEXT:
+            raise self._too_long()
+        return min(self._options.max_length or STRETCH[self._task.kind], left)
 
-    def _clipped(self, document: Document, tokens: int) -> str:
-        return self._decoder.clip(document.text, tokens)
+    def _shown_tokens(self) -> int:
+        """What examples may take."""
+        return 0
 
     def _prompt(self, text: str, examples: Sequence[Document]) -> list[int]:
-        """Fits the model's context: examples go first, from the least similar, then the middle."""
-        room = self._decoder.longest - self._most
+        """Fits the model's context: examples give way, from the least similar."""
         shown = [(self._shown(e), e) for e in examples]
         while True:
             messages = self._prompts.messages(text, shown)
             ids = self._decoder.prompt(messages, self._prompts.plain(messages))
-            if len(ids) <= room:
+            if len(ids) <= self._decoder.longest - self._most:
                 return ids
-            if shown:
-                shown = shown[1:]
-                continue
-            empty = self._prompts.messages("")
-            taken = len(self._decoder.prompt(empty, self._prompts.plain(empty)))
-            left = room - taken - (len(ids) - room) // 8 - 8
-            if left < 8 or (shorter := self._decoder.clip(text, left)) == text:
-                raise ConfigError(
-                    f"the prompt does not fit the model's {self._decoder.longest} tokens",
-                    where=f"arms.{self._name}.options",
-                    fix="shorten the instruction or lower max_new_tokens",
-                )
-            text = shorter
+            if not shown:
+                raise self._too_long()
+            shown = shown[1:]
+
+    def _too_long(self) -> ConfigError:
+        return ConfigError(
+            f"the prompt does not fit the model's {self._decoder.longest} tokens",
+            where=f"arms.{self._name}.options",
+            fix="shorten the instruction or lower max_new_tokens",
+        )
 
     _name = "zero_shot"

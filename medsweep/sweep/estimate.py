@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import torch
 
-from medsweep.arms.options import check_arm
+from medsweep.arms.options import STRETCH, check_arm
 from medsweep.arms.prompts import Prompts
+from medsweep.arms.stretches import OVERLAP
 from medsweep.config import Search
 from medsweep.corpus import Document
 from medsweep.models.lengths import token_counts
@@ -24,7 +25,6 @@ from medsweep.sweep.plan import Plan
 from medsweep.sweep.slots import activation_bytes, adapter_bytes, largest_recipe, slots_of
 from medsweep.tasks import make_task
 from medsweep.training._base import Recipe
-from medsweep.training.encode import OVERLAP
 from medsweep.training.forward import token_budget
 from medsweep.training.optim import total_steps
 from medsweep.training.precision import native_bf16
@@ -150,17 +150,11 @@ class _Sizes:
 
     def windows(self, document: Document) -> int:
         """A document that is too long becomes several overlapping windows."""
-        over = self.tokens[document.id] - self._length
-        return 1 + max(0, -(-over // round((1 - OVERLAP) * self._length)))
+        return _windows(self.tokens[document.id], self._length)
 
     def read(self, documents: Iterable[Document]) -> int:
         """Tokens of ``documents``, read once."""
-        return sum(
-            self.tokens[d.id]
-            + (self.windows(d) - 1) * round(OVERLAP * self._length)
-            + self.windows(d) * self._asked
-            for d in documents
-        )
+        return sum(_stretched(self.tokens[d.id], self._length, self._asked) for d in documents)
 
     def written(self, documents: Iterable[Document]) -> int:
         """Tokens of the answers about ``documents``, where they are written."""
@@ -203,15 +197,15 @@ def _arm_tokens(plan: Plan, name: str, sizes: _Sizes) -> int:
         if arm.model is None or arm.model.id != work.models[name].id:
             continue
         options = check_arm(arm.arm, work.kind, arm.options)
-        length = getattr(options, "max_length", 512)
         if arm.arm == "probe":
             # Its features are computed once a document, in windows.
             total += sum(sizes.tokens.values())
             continue
         times = len(work.sizes) * work.draws if arm.arm == "few_shot" else 1
         examples = getattr(options, "k", 0) * getattr(options, "example_length", 0)
+        length = getattr(options, "max_length", None) or STRETCH[work.kind]
         total += times * sum(
-            min(sizes.tokens[d.id], length) + sizes.question + examples
+            _stretched(sizes.tokens[d.id], length, sizes.question + examples)
             for fold in work.folds
             for d in (
                 *fold.test,
@@ -219,6 +213,16 @@ def _arm_tokens(plan: Plan, name: str, sizes: _Sizes) -> int:
             )
         )
     return total
+
+
+def _windows(tokens: int, length: int) -> int:
+    return 1 + max(0, -(-(tokens - length) // round((1 - OVERLAP) * length)))
+
+
+def _stretched(tokens: int, length: int, beside: int) -> int:
+    """Tokens of the questions about a document's overlapping stretches, ``beside`` with each."""
+    count = _windows(tokens, length)
+    return tokens + (count - 1) * round(OVERLAP * length) + count * beside
 
 
 def host_memory(

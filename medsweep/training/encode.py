@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medsweep.arms.stretches import OVERLAP
 from medsweep.corpus import Document, Span
 from medsweep.tasks import Task
 from medsweep.tasks.multilabel import likely_labels
@@ -17,9 +18,6 @@ from medsweep.training._base import Prediction
 from medsweep.training.words import ending_at_punctuation
 
 IGNORED = -100
-# Neighbouring windows share this part of their tokens, so that a mention at the edge of one is
-# in the middle of the other.
-OVERLAP = 0.25
 Target = int | tuple[int, ...] | NDArray[np.bool_] | None
 
 

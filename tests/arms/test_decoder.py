@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from medsweep.arms import make_arm
 from medsweep.arms.decoder import Decoder
 from medsweep.arms.prompts import Prompts
-from medsweep.corpus import Document
+from medsweep.corpus import Document, Span
 from medsweep.errors import ConfigError
 from medsweep.models import ModelFolder
 from medsweep.tasks import make_task
@@ -73,14 +74,65 @@ def test_clip_keeps_both_ends(folder: ModelFolder) -> None:
     assert decoder.clip("<|end|>harm", 40) == " harm"
 
 
-def test_pieces_cover_the_text(folder: ModelFolder) -> None:
+@pytest.mark.parametrize("tokens", [12, 30, 100_000])
+def test_stretches_cover_the_text_and_judge_it_once(folder: ModelFolder, tokens: int) -> None:
     decoder = Decoder(folder)
     text = " ".join(d.text for d in classification(9, 3)) + " " + "x" * 90
-    pieces = decoder.pieces(text, 30)
-    assert all(text[start : start + len(part)] == part for start, part in pieces)
-    covered = {i for start, part in pieces for i in range(start, start + len(part))}
-    assert all(text[i].isspace() for i in set(range(len(text))) - covered)
-    assert sum(len(p) for _, p in pieces) <= len(text)
+    found = decoder.stretches(text, tokens)
+    assert (found[0].begin, found[-1].end) == (0, len(text))
+    assert (len(found) == 1) == (tokens > len(text))
+    for one, later in pairwise(found):
+        assert one.begin < later.begin <= one.end == later.seen
+        assert one.own[1] == later.own[0]
+        assert later.begin <= later.own[0] <= one.end
+
+
+def test_a_long_document_is_read_whole_and_its_stretches_vote(
+    folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "word " * 300 + "quit smoking " + "word " * 300
+    asked: list[str] = []
+
+    def write(self: Decoder, prompts: list[list[int]], *_: object) -> list[str]:
+        shown = [str(self._tokenizer.decode(p)) for p in prompts]
+        asked.extend(shown)
+        return ['{"label": "past"}' if "quit" in s else "no answer" for s in shown]
+
+    monkeypatch.setattr(Decoder, "write", write)
+    task = make_task("classification", ("current", "past"), "macro_f1")
+    options = {"method": "generate", "max_length": 100}
+    arm = make_arm("zero_shot", task, model=folder, options=options)
+    assert arm.predict([], [Document("a", text)], seed=0)[0].label == "past"
+    assert len(asked) > 5
+    # By default the model sees as much as its context holds at once.
+    asked.clear()
+    arm = make_arm("zero_shot", task, model=folder, options={"method": "generate"})
+    arm.predict([], [Document("a", text)], seed=0)
+    assert len(asked) < 5
+    assert sum("quit" in s for s in asked) in (1, 2)
+
+
+def test_a_mention_at_the_border_of_stretches_is_found_once(
+    folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mention = "acute renal failure"
+
+    def write(self: Decoder, prompts: list[list[int]], *_: object) -> list[str]:
+        answer = f'[{{"text": "{mention}", "type": "Problem"}}]'
+        shown = [str(self._tokenizer.decode(p)).rpartition("Document:")[2] for p in prompts]
+        return [answer if mention in s else "[]" for s in shown]
+
+    monkeypatch.setattr(Decoder, "write", write)
+    task = make_task("ner", ("Problem",), "span_f1")
+    arm = make_arm("zero_shot", task, model=folder, options={"max_length": 60})
+    texts = ["word " * n + mention + " word" * 60 for n in range(40, 80)]
+    for text, found in zip(
+        texts,
+        arm.predict([], [Document(str(i), t) for i, t in enumerate(texts)], seed=0),
+        strict=True,
+    ):
+        start = text.index(mention)
+        assert found.spans == (Span(start, start + len(mention), "Problem"),)
 
 
 def test_long_documents_and_examples_fit(folder: ModelFolder) -> None:

@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -17,11 +16,12 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from medsweep.arms.decoder import Decoder
 from medsweep.arms.prompts import Prompts
+from medsweep.arms.stretches import Stretch
 from medsweep.corpus import Document
 from medsweep.models.load import Base
 from medsweep.tasks import Task
 from medsweep.training._base import TrialError
-from medsweep.training.encode import IGNORED, OVERLAP, Window
+from medsweep.training.encode import IGNORED, Window
 from medsweep.training.prefix import pad
 
 _NOTHING = np.zeros(0, np.int32)
@@ -38,15 +38,11 @@ class Asked(Window):
     Attributes:
         answers: tokens of each, with the one that ends it. One where it is taught, several where
             they are compared, none where it is to be written.
-        begin: where the stretch begins in the document, in characters.
-        text: the stretch.
-        own: (from, to) in the document's characters: the part that no other window of it judges.
+        stretch: of the document.
     """
 
     answers: tuple[tuple[int, ...], ...] = field(default=(), repr=False)
-    begin: int = 0
-    text: str = field(default="", repr=False)
-    own: tuple[float, float] = (0, 0)
+    stretch: Stretch = field(default_factory=Stretch)
 
     @property
     def branches(self) -> tuple[int, ...]:
@@ -136,9 +132,8 @@ class Asking(ABC):
     def _windows(
         self, number: int, document: Document, length: int, to_learn: bool
     ) -> Iterator[Window]:
-        stretches = self._speaker.overlapping(document.text, length, OVERLAP)
-        for stretch, own in zip(stretches, _owned(stretches), strict=True):
-            part = cut(document, *stretch)
+        for stretch in self._speaker.stretches(document.text, length):
+            part = cut(document, stretch.begin, stretch.end)
             prompt, target = self.prompt(part.text), self._target(document) if to_learn else None
             question = Asked(
                 number,
@@ -147,9 +142,7 @@ class Asking(ABC):
                 _NOTHING,
                 target,
                 _key(prompt),
-                begin=stretch[0],
-                text=part.text,
-                own=own,
+                stretch=stretch,
             )
             if target is None:
                 yield from self._to_read(question)
@@ -223,12 +216,6 @@ def cut(document: Document, begin: int, end: int) -> Document:
         # The hull of a discontinuous mention: what is written in one piece.
         spans = tuple(replace(s, fragments=()).moved(-begin) for s in inside)
     return replace(document, text=document.text[begin:end], spans=spans)
-
-
-def _owned(stretches: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
-    """The part of each stretch that it judges: to the middle of what it shares with the next."""
-    middles = [(later[0] + one[1]) / 2 for one, later in pairwise(stretches)]
-    return list(pairwise([-1.0, *middles, float("inf")]))
 
 
 @contextmanager
