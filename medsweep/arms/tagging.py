@@ -5,16 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from medsweep.corpus import Span
+from medsweep.corpus import Document, Span
 
-# Letters and digits apart, and every other sign alone: mentions begin and end inside of what
-# white space separates ("20mg", "HLA-B27-positive").
-_WORD = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|_")
+# Letters (with the accents that follow them) and digits apart, and every other sign alone:
+# mentions begin and end inside of what white space separates ("20mg", "HLA-B27-positive").
+_WORD = re.compile(r"(?:[^\W\d_][\u0300-\u036f]*)+|\d+|[^\w\s]|_")
 
 
 def words_of(text: str) -> list[tuple[int, int]]:
     """(start, end) of each word."""
     return [m.span() for m in _WORD.finditer(text)]
+
+
+def untaggable(documents: Iterable[Document]) -> int:
+    """How many mentions no tags of words can say: nested, in pieces, ending within a word."""
+    lost = 0
+    for document in documents:
+        words, gold = words_of(document.text), document.spans or ()
+        said = {(s.start, s.end, s.type) for s in spans_of(words, tags_of(words, gold))}
+        lost += sum(bool(s.fragments) or (s.start, s.end, s.type) not in said for s in gold)
+    return lost
 
 
 def tags_of(words: Sequence[tuple[int, int]], spans: Iterable[Span]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from medsweep import corpus
 from medsweep.arms import check_arm
+from medsweep.arms.tagging import untaggable
 from medsweep.config import Arm, Model, Search, Source, Sweep
 from medsweep.config.models import slug
 from medsweep.corpus import Document
@@ -262,6 +263,8 @@ def _divide(sweep: Sweep) -> tuple[dict[str, list[Document]], list[_Division], l
         corpus.check_labels(train, test)
     train, test, report = corpus.deduplicate(train, test)
     notes += report.lines()
+    if kind == "ner":
+        notes += _untaggable([*train, *test])
     if data.evaluation.kind == "crossval":
         pairs = corpus.folds(train, data.evaluation.folds, kind=kind, seed=sweep.seed)
     elif isinstance(data.test, Source):
@@ -281,6 +284,18 @@ def _divide(sweep: Sweep) -> tuple[dict[str, list[Document]], list[_Division], l
             fix="put every document of a group on one side",
         )
     return {"train": train}, divisions, notes
+
+
+def _untaggable(documents: Sequence[Document]) -> list[str]:
+    """What no head can find, however well it learns."""
+    lost = untaggable(documents)
+    total = sum(len(d.spans or ()) for d in documents)
+    if not lost:
+        return []
+    return [
+        f"{lost} of {total} mentions cannot be tagged (nested, in pieces, or ending within a "
+        "word): heads, probe and tfidf miss them, which models that write may not"
+    ]
 
 
 def _read(source: Source, sweep: Sweep, notes: list[str]) -> list[Document]:

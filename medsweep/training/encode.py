@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medsweep.arms.stretches import OVERLAP
+from medsweep.arms.tagging import words_of
 from medsweep.corpus import Document, Span
 from medsweep.tasks import Task
 from medsweep.tasks.multilabel import likely_labels
@@ -29,7 +31,8 @@ class Window:
         document: index of its document in the encoded sequence.
         ids: token ids, with the model's special tokens.
         offsets: (tokens, 2) character offsets in the document's text; (0, 0) for special ones.
-        words: index in the document of each token's word, -1 for special ones.
+        words: index in the document of the word that each token begins in, -1 for special ones.
+            Letters and digits are words apart, so that a dose can end where its unit begins.
         target: a class, a tag for each token, or for each label whether it applies; None where
             unlabelled.
         key: names the content, so that equal windows share what is computed from them.
@@ -80,6 +83,7 @@ class Encoder:
         return windows
 
     def _windows(self, number: int, document: Document, length: int) -> list[Window]:
+        starts = [start for start, _ in words_of(document.text)]
         encoded = self._tokenizer(
             document.text,
             truncation=True,
@@ -94,9 +98,8 @@ class Encoder:
             offsets = np.asarray(encoded["offset_mapping"][i], dtype=np.int32).reshape(-1, 2)
             words = np.asarray(
                 [
-                    # A sign for a space is no part of the word behind it.
-                    -1 if word is None or document.text[start:end].isspace() else word
-                    for word, (start, end) in zip(
+                    -1 if word is None else _word_at(document.text, starts, *place)
+                    for word, place in zip(
                         encoded.word_ids(i), encoded["offset_mapping"][i], strict=True
                     )
                 ],
@@ -147,7 +150,9 @@ class Encoder:
             ]
             for i in inside:
                 tags[i] = self._index[f"I-{span.type}"]
-            if inside and offsets[inside[0], 0] >= span.start - 1:
+            first = int(offsets[inside[0], 0]) if inside else -1
+            # A window may begin in the midst of a mention.
+            if first >= span.start - 1 and not document.text[span.start : first].strip():
                 tags[inside[0]] = self._index[f"B-{span.type}"]
         return tags
 
@@ -221,6 +226,16 @@ class Encoder:
         if open_:
             spans.append(_trimmed(text, *open_))
         return tuple(sorted({s for s in spans if s.end > s.start}))
+
+
+def _word_at(text: str, starts: Sequence[int], start: int, end: int) -> int:
+    """The word that a token begins in, behind the white space that it may begin with.
+
+    A sign for a space alone is no part of the word behind it.
+    """
+    while start < end and text[start].isspace():
+        start += 1
+    return bisect_right(starts, start) - 1 if start < end else -1
 
 
 def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:

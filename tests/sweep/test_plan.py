@@ -62,6 +62,18 @@ def test_what_reading_changed_is_noted(drugs: Callable[..., Path]) -> None:
     assert "test.jsonl: 30 attributes left out" in plan.notes
 
 
+def test_mentions_that_no_head_can_find_are_noted(
+    drugs: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = drugs([], ["majority"])
+    row = {"id": "nested", "text": "ASS 100 mg"}
+    entities = [{"start": 0, "end": 10, "type": "Drug"}, {"start": 0, "end": 3, "type": "Drug"}]
+    with (tmp_path / "train.jsonl").open("a") as file:
+        file.write(json.dumps({**row, "entities": entities}) + "\n")
+    notes = make_plan(load_sweep(path)).notes
+    assert any(note.startswith("1 of 92 mentions cannot be tagged") for note in notes)
+
+
 def test_an_encoder_is_not_asked_to_write(sweep_file: Callable[..., Path], tiny_bert: Path) -> None:
     with pytest.raises(ModelError, match="cannot write an answer"):
         make_plan(load_sweep(sweep_file(task={"kind": "classification", "method": "likelihood"})))

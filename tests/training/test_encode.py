@@ -47,6 +47,27 @@ def _joined(document: Document) -> tuple[Span, ...]:
     return tuple(sorted(document.spans or ()))
 
 
+def test_a_dose_ends_where_its_unit_begins(base_of: BaseOf) -> None:
+    encoder = encoder_of(base_of, "llama")
+    one, other = ENTITIES.labels[:2]
+    spans = (Span(0, 3, one), Span(3, 6, other), Span(6, 8, one))
+    document = Document("a", "ASS100mg or", spans=spans)
+    windows = encoder.encode([document], 64)
+    (found,) = encoder.decode([document], windows, [certain(w) for w in windows])
+    assert found.spans == spans
+
+
+def test_a_window_that_begins_within_a_mention_is_no_beginning_of_one(base_of: BaseOf) -> None:
+    text = "pain " * 30
+    document = Document("a", text.strip(), spans=(Span(5, len(text.strip()), ENTITIES.labels[0]),))
+    first, *later = encoder_of(base_of, "bert").encode([document], 16)
+    begins = TAGS.index(f"B-{ENTITIES.labels[0]}")
+    assert isinstance(first.target, tuple)
+    assert first.target.count(begins) == 1
+    assert later
+    assert all(begins not in w.target for w in later if isinstance(w.target, tuple))
+
+
 def test_special_tokens_are_ignored(base_of: BaseOf) -> None:
     (window,) = encoder_of(base_of, "bert").encode([Document("a", "pain", spans=())], 16)
     assert isinstance(window.target, tuple)
