@@ -108,7 +108,9 @@ class Reader(Protocol):
 
     ``read`` streams documents and raises :class:`~medsweep.errors.DataError` with file and
     line for anything it cannot read. It never returns a document whose spans fall outside
-    its text. Ids may be missing in a format: then the reader numbers (``<file stem>-<n>``).
+    its text. They may be unsorted, equal or have white space at their edges, and the text a byte
+    order mark: ``readers/_spans.py`` puts that right for all formats. Ids may be missing in a
+    format: then the reader numbers (``<file stem>-<n>``).
     """
 
     name: str

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from medsweep.corpus._base import Document, Span
 
-EDGES = "mentions that begin or end in white space"
 INSIDE = "mentions that begin or end inside a word"
 LOST = "replacement characters (U+FFFD)"
 MOJIBAKE = "UTF-8 read as Latin-1 (mojibake)"
@@ -50,7 +49,7 @@ def find_damage(documents: Sequence[Document]) -> list[Finding]:
     are off.
     """
     found = [(d.id, damage) for d in documents if (damage := _damage(d))]
-    kinds = dict.fromkeys([EDGES, INSIDE, *_PATTERNS])
+    kinds = dict.fromkeys([INSIDE, *_PATTERNS])
     findings = []
     for kind in kinds:
         having = [(id_, damage[kind]) for id_, damage in found if damage[kind]]
@@ -63,17 +62,12 @@ def find_damage(documents: Sequence[Document]) -> list[Finding]:
 def _damage(document: Document) -> Counter[str]:
     damage = Counter({kind: len(p.findall(document.text)) for kind, p in _PATTERNS.items()})
     pieces = [p for s in document.spans or () for p in _pieces(s)]
-    damage[EDGES] = sum(_edge_is_space(document.text, *p) for p in pieces)
     damage[INSIDE] = sum(any(_inside(document.text, b) for b in p) for p in pieces)
     return +damage
 
 
 def _pieces(span: Span) -> tuple[tuple[int, int], ...]:
     return span.fragments or ((span.start, span.end),)
-
-
-def _edge_is_space(text: str, start: int, end: int) -> bool:
-    return text[start].isspace() or text[end - 1].isspace()
 
 
 def _inside(text: str, border: int) -> bool:

@@ -79,7 +79,8 @@ def scan(
                 f"format {reader.name} has no layers", where=str(path), fix="leave layer out"
             )
         read = itertools.chain.from_iterable(reader.read(f, reading) for f in files)
-        for document in _checked(read, path):
+        tidied = (tidy(document, reading.changes) for document in read)
+        for document in _checked(tidied, path):
             yield document if attributes is None else _with(attributes, document, reading.changes)
     except OSError as error:
         # The file that failed may be one of a folder's; its name is in the error.
@@ -158,7 +159,7 @@ def _with(attributes: Collection[str], document: Document, changes: Counter[str]
     pairs = zip(document.spans or (), kept, strict=True)
     if lost := sum(len(a.attributes) - len(b.attributes) for a, b in pairs):
         changes["attributes left out"] += lost
-    return replace(document, spans=tidy(kept, changes))
+    return tidy(replace(document, spans=tuple(kept)), changes)
 
 
 def _checked(documents: Iterable[Document], path: Path) -> Iterator[Document]:

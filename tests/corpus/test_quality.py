@@ -1,7 +1,7 @@
 import pytest
 
 from medsweep.corpus import Document, Span
-from medsweep.corpus.quality import CONTROL, EDGES, INSIDE, LOST, MOJIBAKE, find_damage
+from medsweep.corpus.quality import CONTROL, INSIDE, LOST, MOJIBAKE, find_damage
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,10 @@ def test_mentions_beside_words() -> None:
     spans = {
         "fits": Span(11, 24, "T"),
         "hyphen": Span(0, 5, "T"),
-        "space": Span(10, 24, "T"),
         "inside": Span(11, 16, "T"),
         "pieces": Span(0, 24, "T", ((0, 5), (17, 24))),
     }
     documents = [Document(name, text, spans=(span,)) for name, span in spans.items()]
     assert [(f.kind, f.count, f.ids) for f in find_damage(documents)] == [
-        (EDGES, 1, ("space",)),
         (INSIDE, 2, ("inside", "pieces")),
     ]

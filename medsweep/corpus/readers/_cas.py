@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from medsweep.corpus._base import Document, Reading, Span
 from medsweep.corpus.readers._json import as_whole
 from medsweep.corpus.readers._layers import REFERENCES, Choice, Layer, choose, listed
-from medsweep.corpus.readers._spans import tidy
 from medsweep.corpus.readers._utf16 import Utf16
 from medsweep.errors import DataError
 
@@ -107,7 +106,7 @@ def to_document(cas: Cas, id_: str, where: str, reading: Reading) -> Document:
     spans: tuple[Span, ...] | None = () if reading.layer else None
     if choice is not None:
         found = [a for a in kept if a.type == choice.layer.name]
-        spans = tidy(_spans(found, choice, cas.text, reading), reading.changes)
+        spans = tuple(_spans(found, choice, cas.text, reading))
     return Document(id_, cas.text, spans=spans, source=where)
 
 

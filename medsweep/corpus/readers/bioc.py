@@ -14,7 +14,6 @@ from medsweep.corpus._base import Document, Reading, Span
 from medsweep.corpus.readers._anchor import Mention, Pieces, anchored
 from medsweep.corpus.readers._fields import as_name, as_value
 from medsweep.corpus.readers._json import as_list, as_object, as_whole, load_json
-from medsweep.corpus.readers._spans import tidy
 from medsweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -185,7 +184,7 @@ class _Builder:
             block = self._blocks[number]
             within = block.start, block.start + len(block.text)
             spans += anchored(self.text, mentions, self._changes, within)
-        return tidy(spans, self._changes)
+        return tuple(spans)
 
     def _add_block(self, offset: int, text: str, *, within: bool) -> None:
         if self._blocks:

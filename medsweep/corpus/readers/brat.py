@@ -12,7 +12,6 @@ from pathlib import Path
 from medsweep.corpus._base import Document, Reading, Span
 from medsweep.corpus.readers._fields import as_name, as_value
 from medsweep.corpus.readers._lines import decode, numbered_lines
-from medsweep.corpus.readers._spans import tidy
 from medsweep.errors import DataError
 
 _LEFT_OUT = {
@@ -31,7 +30,6 @@ _ATTRIBUTE = re.compile(
 )
 _MENTION = re.compile(r"(?P<type>\S+) (?P<offsets>\d+ \d+(?:;\d+ \d+)*)")
 _LONGEST_NUMBER = 12
-_BOM = "\ufeff"
 
 Fragments = tuple[tuple[int, int], ...]
 
@@ -58,8 +56,7 @@ class Brat:
         """The document of an ``.ann``, or of a ``.txt`` that has none."""
         if path.suffix.lower() == ".txt":
             if not path.with_suffix(".ann").exists():
-                text, _ = _without_mark(_read(path), [], path.name, reading.changes)
-                yield Document(path.stem, text, source=path.name)
+                yield Document(path.stem, _read(path), source=path.name)
             return
         beside = path.with_suffix(".txt")
         if not beside.is_file():
@@ -69,10 +66,8 @@ class Brat:
                 fix="put the text there, or the annotations away",
             )
         text = _read(beside)
-        # brat counts a byte order mark as a character: it goes when the spans are known.
-        found = list(_mentions(path, text, reading.changes))
-        text, spans = _without_mark(text, found, path.name, reading.changes)
-        yield Document(path.stem, text, spans=tidy(spans, reading.changes), source=path.name)
+        spans = tuple(_mentions(path, text, reading.changes))
+        yield Document(path.stem, text, spans=spans, source=path.name)
 
 
 def _read(path: Path) -> str:
@@ -198,21 +193,4 @@ def _only_place(surface: str, text: str) -> tuple[int, int] | None:
 
 
 def _span(type_: str, fragments: Fragments) -> Span:
-    pieces = tuple(f for f in fragments if f[0] < f[1]) or fragments[:1]
-    return Span(pieces[0][0], pieces[-1][1], type_, pieces if len(pieces) > 1 else ())
-
-
-def _without_mark(
-    text: str, spans: list[Span], where: str, changes: Counter[str]
-) -> tuple[str, list[Span]]:
-    if not text.startswith(_BOM):
-        return text, spans
-    changes["byte order marks left out"] += 1
-    return text[1:], [_moved(s, where) for s in spans]
-
-
-def _moved(span: Span, where: str) -> Span:
-    """The span in a text without its first character."""
-    if span.start == 0 < span.end:
-        raise DataError("a mention begins at the byte order mark", where=where)
-    return span.moved(-1) if span.start else span
+    return Span(fragments[0][0], fragments[-1][1], type_, fragments if len(fragments) > 1 else ())

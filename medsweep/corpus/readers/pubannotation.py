@@ -12,7 +12,6 @@ from medsweep.corpus._base import Document, Reading, Span
 from medsweep.corpus.readers._anchor import Mention, anchored
 from medsweep.corpus.readers._fields import as_name, as_value, make_document
 from medsweep.corpus.readers._json import as_list, as_object, as_whole, load_json
-from medsweep.corpus.readers._spans import tidy
 from medsweep.errors import DataError
 
 # What documents hold beside text and denotations, and what it is called in reports.
@@ -82,7 +81,7 @@ def _spans(
         replace(m, attributes=tuple(sorted(fields.get(i or "", {}).items())))
         for i, m in zip(ids, mentions, strict=True)
     ]
-    return tidy(anchored(text, mentions, changes, (0, len(text))), changes)
+    return tuple(anchored(text, mentions, changes, (0, len(text))))
 
 
 def _fields(

@@ -11,7 +11,6 @@ from medsweep.corpus._base import Document, Reading
 from medsweep.corpus.readers._anchor import Mention, anchored
 from medsweep.corpus.readers._fields import as_name, as_value
 from medsweep.corpus.readers._lines import numbered_lines
-from medsweep.corpus.readers._spans import tidy
 from medsweep.errors import DataError
 
 RELATIONS = "relations left out"
@@ -42,7 +41,7 @@ class _Article:
         others = [m for m in self.mentions if m.pieces and m.pieces[0][0] >= border]
         spans = anchored(text, of_title, reading.changes, (0, border - 1))
         spans += anchored(text, others, reading.changes, (border, len(text)))
-        return Document(self.id, text, spans=tidy(spans, reading.changes), source=self.where)
+        return Document(self.id, text, spans=tuple(spans), source=self.where)
 
 
 class Pubtator:

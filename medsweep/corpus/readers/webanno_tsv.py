@@ -12,7 +12,6 @@ from pathlib import Path
 from medsweep.corpus._base import Document, Reading, Span
 from medsweep.corpus.readers._layers import REFERENCES, Choice, Layer, choose
 from medsweep.corpus.readers._lines import numbered_lines
-from medsweep.corpus.readers._spans import tidy
 from medsweep.corpus.readers._utf16 import Utf16, utf16_length
 from medsweep.errors import DataError
 
@@ -122,7 +121,7 @@ class WebannoTsv:
         if choice is not None:
             chosen = next(c for c in spannable if c.name == choice.layer.name)
             found = _spans(rows, chosen, choice, Utf16(text), path.name, reading.changes)
-            spans = tidy(found, reading.changes)
+            spans = tuple(found)
         yield Document(path.stem, text, spans=spans, source=path.name)
 
 

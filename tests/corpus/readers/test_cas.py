@@ -168,6 +168,8 @@ def test_grascco(shared: Path) -> None:
     assert (len(letters), types.total(), len(types)) == (63, 1439, 20)
     # 19 types, and the one span that lacks its kind, by its layer's name.
     assert types["PHI"] == changes["spans without kind read as PHI"] == 1
+    assert changes["byte order marks left out"] == 5
+    assert changes["white space at the edges of mentions left out"] == 2
     assert Span(1219, 1221, "PHI") in (letters["Queisser.txt_phi"].spans or ())
     in_json = list(scan(folder / "grascco_phi_annotation_json"))
     assert len(in_json) == 12

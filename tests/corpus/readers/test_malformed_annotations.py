@@ -286,9 +286,3 @@ def test_a_text_that_is_not_utf_8_names_its_line(put: Put) -> None:
     put("n.txt", CANARY.encode() + b"\n\xff")
     with pytest.raises(DataError, match=r"n\.txt:2: not UTF-8"):
         list(scan(put("n.ann", "")))
-
-
-def test_a_mention_of_a_byte_order_mark(put: Put) -> None:
-    put("n.txt", "\ufeffArm")
-    with pytest.raises(DataError, match=r"n\.ann: a mention begins at the byte order mark"):
-        list(scan(put("n.ann", "T1\tA 0 2\t\ufeffA")))

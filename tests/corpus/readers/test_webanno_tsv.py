@@ -233,15 +233,6 @@ def test_round_trip(put: Put, tokens: list[str], data: st.DataObject) -> None:
 
 # What differs between a case's TSV and XMI, and why.
 DIFFERENT = {
-    **dict.fromkeys(
-        [
-            "testAnnotationWithLeadingWhitespace",
-            "testAnnotationWithLeadingWhitespaceAtStart",
-            "testAnnotationWithTrailingWhitespace",
-            "testAnnotationWithTrailingWhitespaceAtEnd",
-        ],
-        "TSV annotates tokens and cuts white space at the ends of an annotation off",
-    ),
     "testElevatedType": "XMI has the subtype POS_NOUN, TSV the layer POS",
     "testTokenBoundedSpanWithSpecialSymbolsValue": "a value with a line break names no type",
 }
