@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from medsweep.corpus._base import Document, Reading, Span
 from medsweep.corpus.readers._fields import as_name, as_value
 from medsweep.corpus.readers._lines import decode, numbered_lines
+from medsweep.corpus.readers._spans import BOM
 from medsweep.errors import DataError
 
 _LEFT_OUT = {
@@ -34,6 +35,17 @@ _LONGEST_NUMBER = 12
 Fragments = tuple[tuple[int, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    """A line of a mention: what stands where, in the file's own offsets."""
+
+    id: str
+    type: str
+    fragments: Fragments
+    surface: str
+    where: str
+
+
 class Brat:
     """Text-bound annotations (``T``), discontinuous ones too, and what else there is, counted.
 
@@ -42,9 +54,9 @@ class Brat:
 
     A document is a pair of files, read by its ``.ann``. A ``.txt`` alone is an unannotated
     document, and is read in a folder where the format is named. Offsets are code points of the
-    ``.txt`` as it is, as brat counts them; they are checked against the annotated text. Where
-    it stands elsewhere, the offsets of a text without CR are tried, and then the only place
-    that has the annotated text.
+    ``.txt`` as it is, as brat counts them; they are checked against the annotated texts. Where
+    more of these stand at the offsets of a text without CR or byte order mark, the file is taken
+    to count so. A mention that stands elsewhere goes to the only place that has its text.
     """
 
     name = "brat"
@@ -81,7 +93,7 @@ def _read(path: Path) -> str:
 
 def _mentions(path: Path, text: str, changes: Counter[str]) -> Iterator[Span]:
     places: dict[str, int] = {}
-    spans: dict[str, Span] = {}
+    found: list[_Mention] = []
     fields: dict[str, dict[str, str]] = {}
     for number, line in numbered_lines(path):
         where = f"{path.name}:{number}"
@@ -99,19 +111,21 @@ def _mentions(path: Path, text: str, changes: Counter[str]) -> Iterator[Span]:
             else:
                 of[field] = as_value(match["value"]) or "true"
             continue
-        id_, type_, fragments, surface = _parse(line, where)
-        if id_ in places:
-            raise DataError(f"id {id_} is taken by line {places[id_]}", where=where)
-        places[id_] = number
-        spans[id_] = _span(type_, _anchored(fragments, surface, text, where, changes))
+        mention = _parse(line, where)
+        if mention.id in places:
+            raise DataError(f"id {mention.id} is taken by line {places[mention.id]}", where=where)
+        places[mention.id] = number
+        found.append(mention)
     # Of events and relations, which are no mentions.
-    if lost := sum(len(found) for of, found in fields.items() if of not in spans):
+    if lost := sum(len(said) for of, said in fields.items() if of not in places):
         changes["attributes left out"] += lost
-    for id_, span in spans.items():
-        yield replace(span, attributes=tuple(sorted(fields.get(id_, {}).items())))
+    for mention, pieces in zip(found, _anchored(found, text, changes), strict=True):
+        attributes = tuple(sorted(fields.get(mention.id, {}).items()))
+        fragments = pieces if len(pieces) > 1 else ()
+        yield Span(pieces[0][0], pieces[-1][1], mention.type, fragments, attributes)
 
 
-def _parse(line: str, where: str) -> tuple[str, str, Fragments, str]:
+def _parse(line: str, where: str) -> _Mention:
     id_, _, rest = line.partition("\t")
     mention, tab, surface = rest.partition("\t")
     match = _MENTION.fullmatch(mention)
@@ -125,38 +139,69 @@ def _parse(line: str, where: str) -> tuple[str, str, Fragments, str]:
     offsets = [o.split(" ") for o in match["offsets"].split(";")]
     if type_ is None or any(len(n) > _LONGEST_NUMBER for pair in offsets for n in pair):
         raise DataError("no type, or an offset out of range", where=where)
-    return id_, type_, tuple((int(a), int(b)) for a, b in offsets), surface
+    fragments = tuple((int(a), int(b)) for a, b in offsets)
+    edges = [edge for fragment in fragments for edge in fragment]
+    if edges != sorted(edges):
+        raise DataError("the offsets overlap or are out of order", where=where)
+    return _Mention(id_, type_, fragments, surface, where)
 
 
 def _anchored(
-    fragments: Fragments, surface: str, text: str, where: str, changes: Counter[str]
+    mentions: Sequence[_Mention], text: str, changes: Counter[str]
+) -> Iterator[Fragments]:
+    """The fragments of each mention where its text stands.
+
+    One way of counting holds for a file: a mention of few letters may fit by chance in another.
+    """
+    ways = _ways(text)
+    fitting = {
+        name: sum(_fits(_counted(m, way), m.surface, text) for m in mentions)
+        for name, way in ways.items()
+    }
+    # Of equals the first, which is brat's own.
+    best = max(ways, key=lambda name: fitting[name])
+    order = [best, *(name for name in ways if name != best)]
+    for mention in mentions:
+        yield _placed(mention, {name: ways[name] for name in order}, text, changes)
+
+
+def _ways(text: str) -> dict[str, Callable[[int], int]]:
+    """From offsets as a tool may count them to those of the text, by what counts as a change."""
+    ways: dict[str, Callable[[int], int]] = {"": lambda offset: offset}
+    # Where the line breaks stand in a text with LF for CRLF.
+    breaks = [m.start() - n for n, m in enumerate(re.finditer("\r\n", text))]
+    if breaks:
+        ways["offsets that do not count CR moved"] = lambda o: o + bisect_left(breaks, o)
+    if text.startswith(BOM):
+        ways["offsets that do not count the byte order mark moved"] = lambda o: o + 1
+    if breaks and text.startswith(BOM):
+        ways["offsets that count neither CR nor the byte order mark moved"] = lambda o: (
+            o + 1 + bisect_left(breaks, o + 1)
+        )
+    return ways
+
+
+def _counted(mention: _Mention, way: Callable[[int], int]) -> Fragments:
+    return tuple((way(a), way(b)) for a, b in mention.fragments)
+
+
+def _placed(
+    mention: _Mention, ways: dict[str, Callable[[int], int]], text: str, changes: Counter[str]
 ) -> Fragments:
-    """The fragments where the annotated text stands.
+    """The fragments of a mention by the first way of counting that fits.
 
     brat writes the text of fragments with a space between them, and line breaks as spaces.
     """
-    ordered = all(a <= b for a, b in fragments) and all(
-        a[1] <= b[0] for a, b in itertools.pairwise(fragments)
-    )
-    if not ordered:
-        raise DataError("the offsets overlap or are out of order", where=where)
-    if _fits(fragments, surface, text):
-        return fragments
-    if "\r\n" in text and _fits(shifted := _past_cr(fragments, text), surface, text):
-        changes["offsets that do not count CR moved"] += 1
-        return shifted
-    if _letters(_slices(fragments, text)) == _letters(surface) != "":
+    counted = {name: _counted(mention, way) for name, way in ways.items()}
+    name = next((n for n, f in counted.items() if _fits(f, mention.surface, text)), None)
+    if name is None:
+        name = next(iter(counted))
+        if not _letters(_slices(counted[name], text)) == _letters(mention.surface) != "":
+            return (_only_place(mention, text, changes),)
         changes["annotated texts that differ from the text in white space"] += 1
-        return fragments
-    place = _only_place(surface, text) if len(fragments) == 1 else None
-    if place is None:
-        raise DataError(
-            "the annotated text does not stand at its offsets, nor at one other place only",
-            where=where,
-            fix="put the .txt there that was annotated",
-        )
-    changes["offsets moved to the annotated text's only place"] += 1
-    return (place,)
+    if counted[name] != mention.fragments:
+        changes[name] += 1
+    return counted[name]
 
 
 def _fits(fragments: Fragments, surface: str, text: str) -> bool:
@@ -175,22 +220,14 @@ def _letters(text: str) -> str:
     return "".join(text.split())
 
 
-def _past_cr(fragments: Fragments, text: str) -> Fragments:
-    """Offsets in the text with LF for CRLF, as offsets in the text."""
-    breaks = [m.start() - n for n, m in enumerate(re.finditer("\r\n", text))]
-
-    def past(offset: int) -> int:
-        return offset + sum(b < offset for b in breaks)
-
-    return tuple((past(a), past(b)) for a, b in fragments)
-
-
-def _only_place(surface: str, text: str) -> tuple[int, int] | None:
+def _only_place(mention: _Mention, text: str, changes: Counter[str]) -> tuple[int, int]:
+    surface = mention.surface if len(mention.fragments) == 1 else ""
     start = text.find(surface) if surface.strip() else -1
     if start < 0 or text.find(surface, start + 1) >= 0:
-        return None
+        raise DataError(
+            "the annotated text does not stand at its offsets, nor at one other place only",
+            where=mention.where,
+            fix="put the .txt there that was annotated",
+        )
+    changes["offsets moved to the annotated text's only place"] += 1
     return start, start + len(surface)
-
-
-def _span(type_: str, fragments: Fragments) -> Span:
-    return Span(fragments[0][0], fragments[-1][1], type_, fragments if len(fragments) > 1 else ())

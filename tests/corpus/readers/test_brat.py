@@ -89,6 +89,34 @@ def test_offsets_in_a_text_with_cr(put: Put, start: int, moved: int) -> None:
     assert changes["offsets that do not count CR moved"] == moved
 
 
+def test_how_offsets_count_holds_for_a_whole_file(put: Put) -> None:
+    """ "0" stands at both places that could be meant."""
+    changes: Counter[str] = Counter()
+    path = pair(put, "Dosis\r\n100 mg\r\n", "T1\tN 6 9\t100\nT2\tZ 8 9\t0\nT3\tD 0 5\tDosis\n")
+    (document,) = scan(path, changes=changes)
+    assert document.spans == (Span(0, 5, "D"), Span(7, 10, "N"), Span(9, 10, "Z"))
+    assert changes == {"offsets that do not count CR moved": 2}
+    path = pair(put, "Dosis\r\n100 mg\r\n", "T1\tN 7 10\t100\nT2\tZ 8 9\t0\n")
+    (document,) = scan(path, changes=changes)
+    assert document.spans == (Span(7, 10, "N"), Span(8, 9, "Z"))
+    assert changes.total() == 2
+
+
+def test_offsets_that_do_not_count_a_byte_order_mark(put: Put) -> None:
+    changes: Counter[str] = Counter()
+    path = pair(put, "\ufeff100\r\n00", "T1\tN 0 3\t100\nT2\tZ 1 2\t0\n")
+    (document,) = scan(path, changes=changes)
+    assert document.spans == (Span(0, 3, "N"), Span(1, 2, "Z"))
+    path = pair(put, "\ufeff100\r\n00", "T1\tN 0 3\t100\nT2\tZ 4 5\t0\nT3\tM 4 6\t00\n")
+    (document,) = scan(path, changes=changes)
+    assert document.spans == (Span(0, 3, "N"), Span(5, 6, "Z"), Span(5, 7, "M"))
+    assert changes == {
+        "byte order marks left out": 2,
+        "offsets that do not count the byte order mark moved": 2,
+        "offsets that count neither CR nor the byte order mark moved": 3,
+    }
+
+
 def test_a_byte_order_mark_counts_as_brat_counts_it(put: Put) -> None:
     changes: Counter[str] = Counter()
     path = pair(put, "\ufeffArm und Arm", "T1\tB 1 4\tArm\nT2\tB 1 4;9 12\tArm Arm\n")
