@@ -68,6 +68,8 @@ MALFORMED: list[tuple[str, str | bytes, str, str]] = [
     ("a.jsonl", entity(start=0, end=18), "ner", "a.jsonl:1: entity 1: start 0 and end 18 do not"),
     ("a.jsonl", entity(start=-1, end=2), "ner", "a.jsonl:1: entity 1: start -1 and end 2 do not"),
     ("a.jsonl", entity(start="0", end=2), "ner", "a.jsonl:1: entity 1: start and end are not"),
+    ("a.jsonl", entity(start=3, end=3, text=CANARY), "ner", "a.jsonl:1: entity 1: start 3 and end"),
+    ("a.jsonl", entity(start=0, end=2, text=[CANARY]), "ner", "a.jsonl:1: entity 1: the entity's"),
     ("a.jsonl", entity(start=0, end=2, type=""), "ner", "a.jsonl:1: entity 1: no type"),
     ("a.jsonl", entity(spans=[]), "ner", "a.jsonl:1: entity 1: spans is not a list"),
     ("a.jsonl", entity(spans=[[4, 6], [0, 5]]), "ner", "a.jsonl:1: entity 1: fragments overlap"),

@@ -5,13 +5,18 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from medsweep.corpus._base import Document, Span
+from medsweep.corpus.readers._anchor import Mention, anchored
 from medsweep.errors import DataError
 
 # A name longer than this is a text in the wrong column, and names are shown where texts are not.
 LONGEST_NAME = 100
+
+ATTRIBUTES = "attributes left out"
 
 
 def parse_json(raw: str, where: str) -> Any:
@@ -49,9 +54,10 @@ def make_document(
     entities: object,
     group: object,
     where: str,
+    changes: Counter[str],
     labels: object = None,
 ) -> Document:
-    """A document of raw values; ``id`` may not be None.
+    """A document of raw values; ``id`` may not be None. What is left out counts in ``changes``.
 
     Raises:
         DataError: a part has the wrong form or a span lies outside the text.
@@ -66,9 +72,9 @@ def make_document(
         id=name,
         text=text,
         label=as_name(label, "label", where),
-        spans=None if entities is None else parse_entities(entities, text, where),
+        spans=None if entities is None else parse_entities(entities, text, where, changes),
         group=as_name(group, "group", where),
-        labels=parse_labels(labels, where),
+        labels=parse_labels(labels, where, changes),
         source=where,
     )
 
@@ -91,7 +97,7 @@ def as_name(value: object, part: str, where: str) -> str | None:
     return value or None
 
 
-def parse_labels(value: object, where: str) -> tuple[str, ...] | None:
+def parse_labels(value: object, where: str, changes: Counter[str]) -> tuple[str, ...] | None:
     """Labels of a list, or of a table's cell: names with ``;`` between, or a JSON list.
 
     None where there is nothing; ``[]`` says that no label applies.
@@ -107,21 +113,27 @@ def parse_labels(value: object, where: str) -> tuple[str, ...] | None:
         return None
     if not isinstance(value, list):
         raise DataError("labels is not a list", where=where, fix='write ["a", "b"], or a;b')
-    names = {as_name(name, "labels entry", where) for name in value}
+    names = Counter(as_name(name, "labels entry", where) for name in value)
+    if empty := names.pop(None, 0):
+        changes["empty labels left out"] += empty
+    if repeated := names.total() - len(names):
+        changes["labels given twice joined"] += repeated
     return tuple(sorted(name for name in names if name is not None))
 
 
-def parse_entities(value: object, text: str, where: str) -> tuple[Span, ...]:
+def parse_entities(value: object, text: str, where: str, changes: Counter[str]) -> tuple[Span, ...]:
     """Spans of a list of ``{"start","end","type"}`` or ``{"spans":[[s,e],…],"type"}``.
 
-    Each may have ``"attributes": {field: value}``.
+    Each may have ``"attributes": {field: value}``, and what it says as ``"text"`` or ``"surface"``:
+    where that does not stand there, it is moved or left out as :func:`anchored` does.
     """
     if not isinstance(value, list):
         raise DataError("entities is not a list", where=where)
-    return tuple(sorted({_span(v, text, f"{where}: entity {n}") for n, v in enumerate(value, 1)}))
+    mentions = [_mention(v, text, f"{where}: entity {n}", changes) for n, v in enumerate(value, 1)]
+    return tuple(anchored(text, mentions, changes, (0, len(text))))
 
 
-def _span(value: object, text: str, where: str) -> Span:
+def _mention(value: object, text: str, where: str, changes: Counter[str]) -> Mention:
     if not isinstance(value, dict):
         raise DataError("not an object", where=where, fix='write {"start", "end", "type"}')
     type_ = as_name(value.get("type"), "type", where)
@@ -132,22 +144,46 @@ def _span(value: object, text: str, where: str) -> Span:
         pieces = [[value.get("start"), value.get("end")]]
     if not isinstance(pieces, list) or not pieces:
         raise DataError("spans is not a list of [start, end]", where=where)
-    fragments = tuple(_fragment(p, len(text), where) for p in pieces)
+    surface = _surface(value, where)
+    # Beside its words a mention may be found again.
+    length = len(text) if surface is None else None
+    fragments = tuple(_fragment(p, length, where) for p in pieces)
     if any(a[1] > b[0] for a, b in itertools.pairwise(fragments)):
         raise DataError("fragments overlap or are out of order", where=where)
-    hull = fragments[0][0], fragments[-1][1]
-    pieces = fragments if len(fragments) > 1 else ()
-    return Span(*hull, type_, pieces, _attributes(value.get("attributes"), where))
-
-
-def _attributes(value: object, where: str) -> tuple[tuple[str, str], ...]:
-    """Fields with a value, sorted; a structure of parquet has all fields and nulls."""
-    if value is None:
-        return ()
-    if not isinstance(value, dict):
+    said = value.get("attributes")
+    if said is not None and not isinstance(said, dict):
         raise DataError("attributes is not an object", where=where, fix='write {"dose": "5 mg"}')
-    found = {as_name(field, "field", where): as_value(v) for field, v in value.items()}
-    return tuple(sorted((f, v) for f, v in found.items() if f is not None and v is not None))
+    attributes = as_attributes(said or {}, "field", where, changes)
+    return Mention(type_, fragments, surface, where, attributes)
+
+
+def _surface(value: dict[str, Any], where: str) -> str | None:
+    """What the mention says; None where it does not say."""
+    found = next((value[k] for k in ("text", "surface") if value.get(k) is not None), None)
+    if found is not None and not isinstance(found, str):
+        raise DataError("the entity's text is not a string", where=where)
+    return found if found and found.strip() else None
+
+
+def as_attributes(
+    values: Mapping[str, Any], what: str, where: str, changes: Counter[str]
+) -> tuple[tuple[str, str], ...]:
+    """The fields that have a value, sorted; of several of one name the first.
+
+    Lists and objects are left out and counted; nulls, of which parquet's structures are full, are
+    no value. ``what`` is what a field is called in messages.
+    """
+    found: dict[str, str] = {}
+    for name, raw in values.items():
+        value = as_value(raw)
+        if value is None and not isinstance(raw, list | dict):
+            continue
+        field = as_name(name, what, where)
+        if field is None or value is None or field in found:
+            changes[ATTRIBUTES] += 1
+        else:
+            found[field] = value
+    return tuple(sorted(found.items()))
 
 
 def as_value(value: object) -> str | None:
@@ -159,13 +195,15 @@ def as_value(value: object) -> str | None:
     return " ".join(str(value).split()) or None
 
 
-def _fragment(value: object, length: int, where: str) -> tuple[int, int]:
+def _fragment(value: object, length: int | None, where: str) -> tuple[int, int]:
+    """Start and end; ``length`` None: they may lie outside of the text."""
     if not (isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)):
         raise DataError("start and end are not whole numbers", where=where)
     start, end = value
-    if not 0 <= start < end <= length:
+    if start >= end or (length is not None and not 0 <= start < end <= length):
+        of = "" if length is None else f" of {length} characters"
         raise DataError(
-            f"start {start} and end {end} do not lie in a text of {length} characters",
+            f"start {start} and end {end} do not lie in a text{of}",
             where=where,
             fix="count code points from 0, the end behind the last one",
         )

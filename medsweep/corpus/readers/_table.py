@@ -33,6 +33,7 @@ def row_document(
         entities=_entities(row.get(columns.entities), f"{where}: {columns.entities}"),
         group=_name(row.get(columns.group), changes),
         where=where,
+        changes=changes,
     )
 
 

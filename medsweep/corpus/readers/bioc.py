@@ -12,7 +12,7 @@ from xml.etree.ElementTree import ParseError
 
 from medsweep.corpus._base import Document, Reading, Span
 from medsweep.corpus.readers._anchor import Mention, Pieces, anchored
-from medsweep.corpus.readers._fields import as_name, as_value
+from medsweep.corpus.readers._fields import ATTRIBUTES, as_attributes, as_name
 from medsweep.corpus.readers._json import as_list, as_object, as_whole, load_json
 from medsweep.errors import DataError
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 RELATIONS = "relations left out"
-ATTRIBUTES = "attributes left out"
 GAPS = "gaps between passages made one space"
 
 TYPE = "type"
@@ -226,28 +225,15 @@ class _Builder:
                 where=where,
                 fix="name the infon that holds the type with layer",
             )
+        others = {key: value for key, value in infons.items() if key != self._key}
         mention = Mention(
             type_,
             tuple((a + move, b + move) for a, b in pieces),
             _text(raw, where) or None,
             where,
-            self._attributes(infons, where),
+            as_attributes(others, "infon's key", where, self._changes),
         )
         self._mentions.setdefault(owner, []).append(mention)
-
-    def _attributes(self, infons: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:
-        """The infons with a value, but the type; lists and objects are left out and counted."""
-        found: dict[str, str] = {}
-        for key, raw in infons.items():
-            value = as_value(raw)
-            if key == self._key or (value is None and not isinstance(raw, list | dict)):
-                continue
-            field = as_name(key, "infon's key", where)
-            if field is None or value is None or field in found:
-                self._changes[ATTRIBUTES] += 1
-            else:
-                found[field] = value
-        return tuple(sorted(found.items()))
 
 
 def _text(part: Mapping[str, Any], where: str) -> str:

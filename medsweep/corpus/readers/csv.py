@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,7 +56,8 @@ class Csv:
                 header = checked_header([c.strip() for c in row], columns, where)
                 continue
             count += 1
-            yield _document(header, row, columns, where, f"{path.stem}-{count}")
+            id_ = f"{path.stem}-{count}"
+            yield _document(header, row, columns, where, id_, reading.changes)
 
 
 def _decode_all(path: Path) -> str:
@@ -94,7 +96,12 @@ def checked_header(header: list[str], columns: Columns, where: str) -> list[str]
 
 
 def _document(
-    header: list[str], row: list[str], columns: Columns, where: str, id_: str
+    header: list[str],
+    row: list[str],
+    columns: Columns,
+    where: str,
+    id_: str,
+    changes: Counter[str],
 ) -> Document:
     if len(row) != len(header):
         raise DataError(
@@ -112,4 +119,5 @@ def _document(
         entities=parse_json(entities, f"{where}: {columns.entities}") if entities else None,
         group=cells.get(columns.group),
         where=where,
+        changes=changes,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,17 +31,16 @@ class I2b2Smoking:
 
     def read(self, path: Path, reading: Reading) -> Iterator[Document]:
         """Stream the documents of an XML file, or of every XML file in a zip."""
-        del reading
         if path.suffix.lower() == ".zip":
             for name, raw in members(path, (".xml",)):
-                yield from _records(raw, f"{path.name}/{name}", Path(name).stem)
+                yield from _records(raw, f"{path.name}/{name}", Path(name).stem, reading.changes)
         else:
             if path.stat().st_size > LARGEST:
                 raise too_large(path.name)
-            yield from _records(path.read_bytes(), path.name, path.stem)
+            yield from _records(path.read_bytes(), path.name, path.stem, reading.changes)
 
 
-def _records(raw: bytes, where: str, stem: str) -> Iterator[Document]:
+def _records(raw: bytes, where: str, stem: str, changes: Counter[str]) -> Iterator[Document]:
     root = _parse(raw, where)
     if root.tag != "ROOT":
         raise DataError("the root element is not ROOT", where=where, fix="name the right format")
@@ -59,6 +59,7 @@ def _records(raw: bytes, where: str, stem: str) -> Iterator[Document]:
             entities=None,
             group=None,
             where=place,
+            changes=changes,
         )
 
 

@@ -12,7 +12,10 @@ from medsweep.errors import DataError
 
 
 class Jsonl:
-    """``{"id","text"}`` with ``"label"``, ``"labels":[…]`` or ``"entities":[…]``; ``"group"``."""
+    """``{"id","text"}`` with ``"label"``, ``"labels":[…]`` or ``"entities":[…]``; ``"group"``.
+
+    An entity that has its own ``"text"`` is put where that stands; see ``parse_entities``.
+    """
 
     name = "jsonl"
     suffixes: tuple[str, ...] = (".jsonl", ".ndjson")
@@ -44,4 +47,5 @@ class Jsonl:
                 entities=row.get(columns.entities),
                 group=row.get(columns.group),
                 where=where,
+                changes=reading.changes,
             )

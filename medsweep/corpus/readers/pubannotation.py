@@ -10,7 +10,7 @@ from typing import Any
 
 from medsweep.corpus._base import Document, Reading, Span
 from medsweep.corpus.readers._anchor import Mention, anchored
-from medsweep.corpus.readers._fields import as_name, as_value, make_document
+from medsweep.corpus.readers._fields import ATTRIBUTES, as_name, as_value, make_document
 from medsweep.corpus.readers._json import as_list, as_object, as_whole, load_json
 from medsweep.errors import DataError
 
@@ -23,7 +23,6 @@ _LEFT_OUT = {
 
 # What is said of denotations, and the key that has the denotation's id.
 _SAID = {"attributes": "subj", "modifications": "obj"}
-ATTRIBUTES = "attributes left out"
 
 
 class Pubannotation:
@@ -53,6 +52,7 @@ class Pubannotation:
                 entities=None,
                 group=None,
                 where=where,
+                changes=reading.changes,
             )
             yield replace(document, spans=_spans(raw, document.text, where, reading.changes))
 

@@ -127,3 +127,55 @@ def test_attributes_of_mentions(put: Put) -> None:
         list(scan(put("n.jsonl", row.replace(attributes, "[]"))))
     with pytest.raises(DataError, match=r"jsonl:1: an attribute holds half of a surrogate pair"):
         list(scan(put("n.jsonl", row.replace("5  mg", "5\\udcb5g"))))
+
+
+def entities(put: Put, text: str, *made: dict[str, object]) -> tuple[Document, Counter[str]]:
+    changes: Counter[str] = Counter()
+    path = put("n.jsonl", json.dumps({"text": text, "entities": made}))
+    (document,) = scan(path, changes=changes)
+    return document, changes
+
+
+@pytest.mark.parametrize("key", ["text", "surface"])
+def test_an_entity_that_says_its_text_is_put_where_it_stands(put: Put, key: str) -> None:
+    one = {"start": 5, "end": 8, "type": "D", key: "ASS"}
+    document, changes = entities(put, "nimmt ASS 100", one)
+    assert document.spans == (Span(6, 9, "D"),)
+    assert changes == {"mentions moved to where their text is": 1}
+    document, changes = entities(put, "nimmt ASS 100", one | {"start": 6, "end": 9})
+    assert (document.spans, changes) == ((Span(6, 9, "D"),), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "said"),
+    [("ASS oder ASS", 5, "ASS"), ("nimmt ASS", 6, "Iscover"), ("ASS", 90, "ASS")],
+)
+def test_an_entity_whose_text_is_in_no_or_several_places_is_left_out(
+    put: Put, text: str, start: int, said: str
+) -> None:
+    one = {"start": start, "end": start + len(said), "type": "D", "text": said}
+    document, changes = entities(put, text, one)
+    assert document.spans == ()
+    assert changes == {"mentions left out: their text is not at their place": 1}
+
+
+def test_offsets_in_utf_16_are_told_by_the_texts_of_entities(put: Put) -> None:
+    said = [("ASS", 3), ("Herz", 8)]
+    made = [{"start": a, "end": a + len(t), "type": "D", "text": t} for t, a in said]
+    document, changes = entities(put, "😊 ASS, Herz", *made)
+    assert [document.text[s.start : s.end] for s in document.spans or ()] == ["ASS", "Herz"]
+    assert changes.total() == 2
+
+
+def test_what_is_lost_of_entities_and_labels_counts(put: Put) -> None:
+    said = {"dose": [5], "unit": {"of": "mg"}, "none": None, " a ": "1", "a": "2", " ": "x"}
+    one = {"start": 0, "end": 3, "type": "D", "text": None}
+    document, changes = entities(put, "ASS", one, one, one | {"attributes": said})
+    assert document.spans == (Span(0, 3, "D"), Span(0, 3, "D", attributes=(("a", "1"),)))
+    assert changes == {"spans with the same place and type joined": 1, "attributes left out": 4}
+    changes = Counter()
+    (document,) = scan(
+        put("n.jsonl", '{"text": "x", "labels": ["a", "a", "", " b ", null]}'), changes=changes
+    )
+    assert document.labels == ("a", "b")
+    assert changes == {"empty labels left out": 2, "labels given twice joined": 1}
