@@ -46,10 +46,9 @@ class Hf:
             checked_header(names, reading.columns, path.name)
         wanted = {*astuple(reading.columns), *((TOKENS, TAGS) if tokens else ())}
         data = data.select_columns([c for c in names if c in wanted])
-        classes = {c: n for c in data.column_names if (n := _class_names(data.features[c]))}
         for number, row in enumerate(_rows(data), 1):
             where = f"{path.name}: row {number}"
-            named = {c: _named(v, classes.get(c), where) for c, v in row.items()}
+            named = {c: _named(v, data.features[c], where) for c, v in row.items()}
             spans = None
             if tokens:
                 named[reading.columns.text], spans = _of_tokens(named, where)
@@ -110,23 +109,22 @@ def _rows(data: Any) -> Iterator[dict[str, Any]]:
             yield dict(zip(batch, values, strict=True))
 
 
-def _class_names(feature: Any) -> list[str] | None:
-    inner = getattr(feature, "feature", feature)
-    names = getattr(inner, "names", None)
-    return list(map(str, names)) if names else None
-
-
-def _named(value: Any, names: list[str] | None, where: str) -> Any:
-    """Numbers of classes as their names; -1 is how an unlabelled document is stored."""
-    if names is None or value is None:
-        return value
+def _named(value: Any, feature: Any, where: str) -> Any:
+    """Numbers of classes as their names, in lists and structures too; -1 stands for no class."""
+    # In datasets 3 a list of structures may be a plain list with one element.
+    inner = feature[0] if isinstance(feature, list) else getattr(feature, "feature", feature)
     if isinstance(value, list):
-        return [_named(v, names, where) for v in value]
+        return [_named(v, inner, where) for v in value]
+    if isinstance(value, dict) and isinstance(inner, dict):
+        return {key: _named(v, inner.get(key), where) for key, v in value.items()}
+    names = getattr(inner, "names", None)
+    if value is None or not names:
+        return value
     if value == -1:
         return None
     if type(value) is not int or not 0 <= value < len(names):
         raise DataError("the number of a class that does not exist", where=where)
-    return names[value]
+    return str(names[value])
 
 
 def _of_tokens(row: dict[str, Any], where: str) -> tuple[str, list[dict[str, Any]]]:

@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import datasets
 import pytest
@@ -46,6 +48,22 @@ def test_tokens_and_tags(tmp_path: Path) -> None:
     datasets.Dataset.from_dict(made, features=features).save_to_disk(tmp_path / "d")
     (document,) = read_documents(tmp_path / "d", kind="ner")
     assert (document.text, document.spans) == ("Auf ASS 100", (Span(4, 11, "D"),))
+
+
+@pytest.mark.parametrize("listed", [datasets.List, datasets.LargeList, lambda f: [f]])
+def test_classes_within_entities(tmp_path: Path, listed: Callable[[Any], Any]) -> None:
+    whole, names = datasets.Value("int32"), datasets.ClassLabel(names=["Drug", "Dose"])
+    entity = {"start": whole, "end": whole, "type": names, "attributes": {"of": names}}
+    features = datasets.Features({"text": datasets.Value("string"), "entities": listed(entity)})
+    made = [
+        {"start": 0, "end": 3, "type": 0, "attributes": {"of": 1}},
+        {"start": 4, "end": 7, "type": 1, "attributes": {"of": -1}},
+    ]
+    rows = {"text": ["ASS 100", "nichts"], "entities": [made, []]}
+    datasets.Dataset.from_dict(rows, features=features).save_to_disk(tmp_path / "d")
+    first, second = read_documents(tmp_path / "d", kind="ner", attributes=["of"])
+    assert first.spans == (Span(0, 3, "Drug", attributes=(("of", "Dose"),)), Span(4, 7, "Dose"))
+    assert second.spans == ()
 
 
 def test_a_damaged_folder(tmp_path: Path) -> None:
