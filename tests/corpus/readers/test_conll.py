@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,9 +50,45 @@ def test_a_document_is_what_stands_between_marks(put: Put) -> None:
 
 
 def test_numbered_tokens_with_a_nested_tag(put: Put) -> None:
-    path = put("n.conll", "#\thttp://a.example [2020]\n1\tTroja\tB-ORT\tB-X\n2\t#\tO\tO\n")
-    (document,) = scan(path)
-    assert (document.text, found(document)) == ("Troja #", [("Troja", "ORT")])
+    lines = "#\thttp://a.example [2020]\n1\tUni\tB-ORG\tO\n2\tTroja\tI-ORG\tB-ORT\n3\t#\tO\tO\n"
+    changes: Counter[str] = Counter()
+    (document,) = scan(put("n.conll", lines), changes=changes)
+    assert (document.text, changes) == ("Uni Troja #", {})
+    assert found(document) == [("Uni Troja", "ORG"), ("Troja", "ORT")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "mentions", "left_out"),
+    [
+        ("1\tUni\tB-ORG\t-\n2\tTroja\tI-ORG\t-\n", ["Uni Troja"], 0),
+        ("1\ta\tO\tO\tB-X\n2\tb\tB-T\tO\tO\n", ["b"], 1),
+        ("a NN I-NP O\nb NN I-NP B-T\n", ["b"], 1),
+        ("a B-T O\nb I-T B-U\n", ["b"], 1),
+        ("B O\nO B-T\n", ["O"], 0),
+    ],
+)
+def test_other_columns_of_tags_are_counted(
+    put: Put, lines: str, mentions: list[str], left_out: int
+) -> None:
+    changes: Counter[str] = Counter()
+    (document,) = scan(put("n.conll", lines), changes=changes)
+    assert [mention for mention, _ in found(document)] == mentions
+    assert changes["columns of other tags left out"] == changes.total() == left_out
+
+
+def test_documents_of_conll_u(put: Put) -> None:
+    lines = "# newdoc id = a-1\n# sent_id = 1\n1\ta\tO\n2\tb\tO\n\n1\tc\tB-T\n# newdoc\n1\td\tO\n"
+    first, second = scan(put("n.conll", lines))
+    assert (first.id, first.text, found(first)) == ("a-1", "a b c", [("c", "T")])
+    assert (second.id, second.text) == ("n-2", "d")
+
+
+def test_a_document_without_a_token_keeps_its_number(put: Put) -> None:
+    mark = "-DOCSTART-\tO\n\n"
+    changes: Counter[str] = Counter()
+    path = put("n.conll", f"{mark}a\tO\n\n{mark}{mark}b\tO\n\n{mark}")
+    assert [(d.id, d.text) for d in scan(path, changes=changes)] == [("n-1", "a"), ("n-3", "b")]
+    assert changes == {"documents without a token left out": 2}
 
 
 def test_a_number_as_only_word_is_a_word(put: Put) -> None:
