@@ -76,13 +76,12 @@ def command(
 
 def _text(data: Path, test: Path | None, task: TaskKind | None, form: str | None, out: Path) -> str:
     from medsweep.config.models import slug
-    from medsweep.corpus import read_documents
+    from medsweep.corpus import read_documents, scan
     from medsweep.corpus.samples.sweepfile import sweep_text
 
     if task is None:
-        # With `unlabelled` no gold is missed, whatever the kind: what is there tells it.
-        told = read_documents(data, kind="classification", format=form, unlabelled=True)
-        task = _kind(told, data)
+        # What gold is there tells the kind, so that none can be missed.
+        task = _kind(list(scan(data, format=form)), data)
     documents = read_documents(data, kind=task, format=form)
     if test is not None:
         # Read for its errors: better now than when the sweep starts.

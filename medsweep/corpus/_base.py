@@ -89,12 +89,14 @@ class Reading:
     Attributes:
         columns: names of the parts in tabular formats.
         layer: annotation layer (``NAME`` or ``NAME.FEATURE``) of formats that have layers.
+        unlabelled: gold is not asked for: no layer need be chosen where none is named.
         changes: what was dropped, joined or moved on the way, by kind (``relations left out``),
             with counts. A reader adds to it; nothing is changed without an entry here.
     """
 
     columns: Columns = Columns()
     layer: str | None = None
+    unlabelled: bool = False
     changes: Counter[str] = field(default_factory=Counter)
 
 

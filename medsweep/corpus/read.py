@@ -34,7 +34,8 @@ def read_documents(
         format: name of the format; inferred where None.
         columns: names of columns or keys, where they differ from medsweep's.
         layer: annotation layer, for formats that have layers.
-        unlabelled: accept documents without gold, as for prediction.
+        unlabelled: accept documents without gold, as for prediction; of several layers none has
+            to be named, and then none is read.
         attributes: fields of mentions that are asked for; the others are left out.
         changes: collects what was dropped, joined or moved, by kind.
 
@@ -47,6 +48,7 @@ def read_documents(
             format=format,
             columns=columns,
             layer=layer,
+            unlabelled=unlabelled,
             changes=changes,
             attributes=attributes,
         )
@@ -62,6 +64,7 @@ def scan(
     format: str | None = None,
     columns: Columns | None = None,
     layer: str | None = None,
+    unlabelled: bool = False,
     changes: Counter[str] | None = None,
     attributes: Collection[str] | None = None,
 ) -> Iterator[Document]:
@@ -71,7 +74,7 @@ def scan(
     kept.
     """
     path, columns = Path(path), columns or Columns()
-    reading = Reading(columns, layer, Counter() if changes is None else changes)
+    reading = Reading(columns, layer, unlabelled, Counter() if changes is None else changes)
     try:
         reader, files = resolve_files(path, format, columns)
         if layer is not None and not reader.layered:

@@ -13,7 +13,13 @@ from medsweep.training._base import Prediction
 
 
 def predict_documents(
-    adapter: Path, documents: Path, *, format: str | None = None, base: str | None = None
+    adapter: Path,
+    documents: Path,
+    *,
+    format: str | None = None,
+    columns: corpus.Columns | None = None,
+    layer: str | None = None,
+    base: str | None = None,
 ) -> list[dict[str, Any]]:
     """Label the documents of a file or folder; labels that they may have are not looked at.
 
@@ -21,6 +27,8 @@ def predict_documents(
         adapter: an adapter folder of a sweep, or an exported one.
         documents: a corpus in any format that sweeps read.
         format: where the name does not tell it.
+        columns: names of columns or keys, where they differ from medsweep's.
+        layer: annotation layer; of documents that have several, none need be named.
         base: the base model, where it lies elsewhere than at training.
 
     Returns:
@@ -33,7 +41,14 @@ def predict_documents(
         ConfigError, DataError, ModelError: adapter, documents or base cannot be read.
     """
     note = read_note(adapter)
-    read = corpus.read_documents(documents, kind=note.task.kind, format=format, unlabelled=True)
+    read = corpus.read_documents(
+        documents,
+        kind=note.task.kind,
+        format=format,
+        columns=columns,
+        layer=layer,
+        unlabelled=True,
+    )
     bare = [d.without_gold() for d in read]
     found = predict_plainly(adapter, note, bare, base=base)
     return [_row(p, note.task.kind) for p in found]

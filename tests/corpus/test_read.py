@@ -11,6 +11,7 @@ from medsweep.corpus import Columns, read_documents, scan
 from medsweep.corpus.readers import READERS
 from medsweep.errors import DataError
 from tests.corpus.conftest import CANARY
+from tests.corpus.readers.annotations import TEXT, TYPES, XMI
 from tests.corpus.readers.test_i2b2_smoking import zipped
 
 Put = Callable[[str, str | bytes], Path]
@@ -168,3 +169,17 @@ def test_a_folder_is_read_file_by_file(put: Put, tmp_path: Path) -> None:
 def test_unlabelled_documents_for_prediction(put: Put) -> None:
     path = put("a.jsonl", '{"text": "a"}')
     assert [d.id for d in read_documents(path, kind="ner", unlabelled=True)] == ["a-1"]
+
+
+def test_without_gold_no_layer_has_to_be_chosen(put: Put) -> None:
+    """A type system declares all layers of a project, also beside a letter without a mention."""
+    put("TypeSystem.xml", TYPES)
+    path = put("n.xmi", "\n".join(line for line in XMI.split("\n") if "custom:" not in line))
+    with pytest.raises(DataError, match="several layers"):
+        read_documents(path, kind="ner")
+    (document,) = read_documents(path, kind="ner", unlabelled=True)
+    assert (document.text, document.spans) == (TEXT, None)
+    (document,) = read_documents(path, kind="ner", unlabelled=True, layer="Med.value")
+    assert document.spans == ()
+    with pytest.raises(DataError, match="no layer Proc"):
+        read_documents(path, kind="ner", unlabelled=True, layer="Proc")

@@ -4,9 +4,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from medsweep.cli.predict import command
 from medsweep.corpus import Document
-from medsweep.errors import ConfigError, RunError
+from medsweep.errors import ConfigError, DataError, RunError
 from medsweep.export import export_adapter, predict_documents
 from medsweep.models import resolve
 from medsweep.models.load import load_base
@@ -151,6 +153,18 @@ def test_new_documents_are_labelled_in_order(sweep: Path, tmp_path: Path) -> Non
     assert [r["id"] for r in found] == list(expected["doc_id"])
     assert [r["label"] for r in found] == list(expected["pred"])
     assert set(found[0]) == {"id", "label", "scores"}
+
+
+def test_new_documents_are_read_with_the_options_of_a_corpus(sweep: Path, tmp_path: Path) -> None:
+    rows = [{"case": r["id"], "note": r["text"]} for r in TEST[:3]]
+    notes, out = write_jsonl(tmp_path / "notes.data", rows), tmp_path / "p.jsonl"
+    adapter = sweep / "adapters" / "tiny-bert-n20-d1"
+    options = ["--format", "jsonl", "--column", "text=note", "--column", "id=case", "--out", out]
+    CliRunner().invoke(command, list(map(str, [adapter, notes, *options])), catch_exceptions=False)
+    found = [json.loads(line)["id"] for line in out.read_text().splitlines()]
+    assert found == [r["id"] for r in TEST[:3]]
+    with pytest.raises(DataError, match="format jsonl has no layers"):
+        predict_documents(adapter, tmp_path / "test.jsonl", layer="Med")
 
 
 def test_a_folder_that_is_no_adapter_is_refused(tmp_path: Path) -> None:

@@ -81,12 +81,14 @@ def choose(layers: Sequence[Layer], reading: Reading, where: str) -> Choice | No
     """The layer that ``reading.layer`` names, else the only one that people annotate.
 
     None where it does not occur. A file's exports omit layers without an annotation, so that a
-    missing layer is no mistake as such.
+    missing layer is no mistake as such. None, too, where no gold is asked for and no layer named.
 
     Raises:
         DataError: no layer is named and there are several; the name fits several; the feature is
             missing or has to be named; files before had another layer; a name is none.
     """
+    if reading.unlabelled and not reading.layer:
+        return None
     choice = _named(layers, reading.layer, where) if reading.layer else _only(layers, where)
     if choice is not None and not all(map(_is_name, (*choice.names, *choice.layer.features))):
         raise DataError("the name of the layer or a feature is not a Java name", where=where)
