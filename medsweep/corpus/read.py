@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from medsweep.corpus._base import Columns, Document, Kind, Reader, Reading
+from medsweep.corpus._files import read_files
 from medsweep.corpus.readers import READERS, infer, known, reader_named
 from medsweep.corpus.readers._spans import tidy
 from medsweep.corpus.readers.hf import is_hub_id
@@ -81,7 +81,7 @@ def scan(
             raise DataError(
                 f"format {reader.name} has no layers", where=str(path), fix="leave layer out"
             )
-        read = itertools.chain.from_iterable(reader.read(f, reading) for f in files)
+        read = read_files(reader, files, path, reading)
         tidied = (tidy(document, reading.changes) for document in read)
         for document in _checked(tidied, path):
             yield document if attributes is None else _with(attributes, document, reading.changes)

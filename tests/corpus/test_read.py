@@ -1,6 +1,7 @@
 """Malformed input: one line, with its place and without text."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from medsweep.corpus import Columns, read_documents, scan
 from medsweep.corpus.readers import READERS
 from medsweep.errors import DataError
 from tests.corpus.conftest import CANARY
-from tests.corpus.readers.annotations import TEXT, TYPES, XMI
+from tests.corpus.readers.annotations import SPANS, TEXT, TSV, TYPES, XMI
 from tests.corpus.readers.test_i2b2_smoking import zipped
 
 Put = Callable[[str, str | bytes], Path]
@@ -183,3 +184,59 @@ def test_without_gold_no_layer_has_to_be_chosen(put: Put) -> None:
     assert document.spans == ()
     with pytest.raises(DataError, match="no layer Proc"):
         read_documents(path, kind="ner", unlabelled=True, layer="Proc")
+
+
+OTHER = TSV.replace("Herr", "Frau")
+DAMAGED = TSV.replace("1-1\t0-4\t", "1-1\t0-5\t")
+
+
+def test_a_folder_a_document_as_inception_exports_it(put: Put, tmp_path: Path) -> None:
+    for name, content in {
+        "annotation/a.txt/admin.tsv": TSV,
+        "annotation/a.txt/INITIAL_CAS.tsv": TSV,
+        "annotation/b.txt/admin.tsv": OTHER,
+        "curation/a.txt/CURATION_USER.tsv": TSV,
+        "curation/b.txt/CURATION_USER.tsv": OTHER,
+    }.items():
+        put(name, content)
+    for folder in ("annotation", "curation"):
+        changes: Counter[str] = Counter()
+        documents = list(scan(tmp_path / folder, changes=changes))
+        assert [d.id for d in documents] == ["a.txt", "b.txt"]
+        assert documents[0].spans == SPANS
+        assert changes["files INITIAL_CAS left out"] == (folder == "annotation")
+    assert documents[0].source == "a.txt/CURATION_USER.tsv"
+    # One document must not come twice, neither by two annotators nor with its curation.
+    with pytest.raises(DataError, match=r"^curation/a.txt/C.* has the text of annotation/a.txt/ad"):
+        list(scan(tmp_path))
+    put("annotation/b.txt/bob.tsv", OTHER)
+    with pytest.raises(DataError, match=r"^b.txt/bob.tsv: .* several annotators .* curation"):
+        list(scan(tmp_path / "annotation"))
+    put("annotation/a.txt/admin.tsv", DAMAGED)
+    with pytest.raises(DataError, match=r"^a.txt/admin.tsv:7: the token does not stand"):
+        list(scan(tmp_path / "annotation"))
+
+
+def test_files_of_one_name_in_several_folders(put: Put, tmp_path: Path) -> None:
+    """Those that are a document each are called after their paths."""
+    for name, text in {"2019/n": "Frau", "2020/n": "Dame", "2020/m": "Mann", "n": "Kind"}.items():
+        put(f"{name}.tsv", TSV.replace("Herr", text))
+        put(f"brat/{name}.txt", text)
+        put(f"brat/{name}.ann", "")
+        put(f"xmi/{name}.zip", zipped({"cas.xmi": XMI.replace("Herr", text)}))
+        put(f"jsonl/{name}.jsonl", row(id="n" if name == "n" else name))
+    paths = ["2019", "2020/m", "2020/n", "n"]
+    assert [d.id for d in scan(tmp_path, format="webanno-tsv")] == paths
+    assert [d.id for d in scan(tmp_path / "brat")] == paths
+    assert [d.id for d in scan(tmp_path / "xmi")] == paths
+    assert [d.id for d in scan(tmp_path / "jsonl")] == ["2019/n", *paths[1:]]
+    put("lines/a/n.jsonl", f"{ROW}\n{row(id='i')}")
+    put("lines/b/n.jsonl", row(id="i"))
+    with pytest.raises(DataError, match=r"^b/n.jsonl:1: id 'i' is taken by a/n.jsonl:2"):
+        list(scan(tmp_path / "lines"))
+
+
+def test_one_document_in_folders_of_one_name(put: Put, tmp_path: Path) -> None:
+    put("x/a.txt/admin.tsv", TSV)
+    put("y/a.txt/admin.tsv", OTHER)
+    assert [d.id for d in scan(tmp_path)] == ["x/a.txt", "y/a.txt"]
