@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 from medsweep.corpus._base import Document, Reading, Span
 from medsweep.corpus.readers._json import as_whole
-from medsweep.corpus.readers._layers import REFERENCES, Choice, Layer, choose, listed
+from medsweep.corpus.readers._layers import REFERENCES, Choice, Layer, choose, is_name, listed
 from medsweep.corpus.readers._utf16 import Utf16
 from medsweep.errors import DataError
 
+WITHOUT_PLACE = "structures without a place in the text left out"
 ANNOTATION = "uima.tcas.Annotation"
 INITIAL_VIEW = "_InitialView"
 _PRIMITIVE = ("String", "Boolean", "Byte", "Short", "Integer", "Long", "Float", "Double")
@@ -31,6 +32,7 @@ class Annotation:
     """A feature structure with a place in the text, as the file has it (UTF-16 units).
 
     ``features`` are those with one value or reference; ``lists`` is the number of the others.
+    ``references``: the features that are marked as such, which only JSON does.
     """
 
     type: str
@@ -39,6 +41,7 @@ class Annotation:
     features: Mapping[str, str]
     place: str
     lists: int = 0
+    references: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,10 @@ class TypeSystem:
 
 @dataclass(frozen=True, slots=True)
 class Cas:
-    """One view of a CAS: its text, its annotations, and ids of all feature structures."""
+    """One view of a CAS: its text, its annotations, and ids of all feature structures.
+
+    There are no ids where annotations tell which of their features are references.
+    """
 
     text: str
     annotations: Sequence[Annotation]
@@ -115,7 +121,8 @@ def _layers(annotations: Iterable[Annotation], cas: Cas, relations: set[str]) ->
     observed: dict[str, dict[str, set[str]]] = {}
     for annotation in annotations:
         features = observed.setdefault(annotation.type, {})
-        for name, value in annotation.features.items():
+        for name in annotation.features.keys() - annotation.references:
+            value = annotation.features[name]
             features.setdefault(name, set()).add(value)
     declared = {t for t in cas.types.types if ANNOTATION in cas.types.lineage(t)} - relations
     return [
@@ -159,9 +166,15 @@ def _spans(
         if annotation.lists:
             reading.changes["lists of values left out"] += annotation.lists
         own = {*choice.layer.features, choice.feature}
-        if others := sum(f not in own and v != "" for f, v in annotation.features.items()):
-            reading.changes[REFERENCES] += others
+        for name in (f for f, v in annotation.features.items() if f not in own and v != ""):
+            told = choice.layer.declared or name in annotation.references
+            reading.changes[REFERENCES if told else _taken_for_references(name)] += 1
         yield choice.span(start, end, annotation.features, annotation.place, reading.changes)
+
+
+def _taken_for_references(feature: str) -> str:
+    shown = feature if is_name(feature) else "a feature"
+    return f"values of {shown} that equal ids, taken for references (TypeSystem.xml would tell)"
 
 
 def chosen_view(texts: Mapping[str, str | None], where: str, reading: Reading) -> str:

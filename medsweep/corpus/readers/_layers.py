@@ -90,7 +90,7 @@ def choose(layers: Sequence[Layer], reading: Reading, where: str) -> Choice | No
     if reading.unlabelled and not reading.layer:
         return None
     choice = _named(layers, reading.layer, where) if reading.layer else _only(layers, where)
-    if choice is not None and not all(map(_is_name, (*choice.names, *choice.layer.features))):
+    if choice is not None and not all(map(is_name, (*choice.names, *choice.layer.features))):
         raise DataError("the name of the layer or a feature is not a Java name", where=where)
     if choice is None and reading.layer:
         reading.changes[f"documents without layer {reading.layer}"] += 1
@@ -164,11 +164,11 @@ def _check_same(choice: Choice, reading: Reading, where: str) -> None:
 
 def listed(names: Sequence[str]) -> str:
     """Names for a message, those that cannot be text; of tools' layers only where no others are."""
-    known = sorted(filter(_is_name, names))
+    known = sorted(filter(is_name, names))
     shown = ([n for n in known if not _OF_TOOLS.match(n)] or known)[:20]
     return f" ({', '.join(shown)})" if shown else ""
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
     """Whether it is one, and not text in the wrong place."""
     return _NAME.fullmatch(name) is not None and len(name) <= _LONGEST

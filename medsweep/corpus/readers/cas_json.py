@@ -7,7 +7,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from medsweep.corpus._base import Document, Reading
-from medsweep.corpus.readers._cas import Annotation, Cas, Type, TypeSystem, chosen_view, to_document
+from medsweep.corpus.readers._cas import (
+    WITHOUT_PLACE,
+    Annotation,
+    Cas,
+    Type,
+    TypeSystem,
+    chosen_view,
+    to_document,
+)
 from medsweep.corpus.readers._fields import parse_json
 from medsweep.corpus.readers._json import as_list, as_object
 from medsweep.corpus.readers._lines import decode
@@ -16,6 +24,8 @@ from medsweep.errors import DataError
 
 _SOFA = "uima.cas.Sofa"
 _SNIFFED = 2**16
+_PLACE = frozenset({"begin", "end", "^begin", "^end"})
+_OF_ALL = _PLACE | {"@sofa", "sofa"}
 _KEYS = (b'"%TYPES"', b'"%FEATURE_STRUCTURES"', b'"%VIEWS"')
 
 
@@ -23,7 +33,8 @@ class CasJson:
     """A document is a file, or each ``.json`` in a zip.
 
     Its text is that of the initial view. Types are declared in the file, those only that occur
-    in many exports.
+    in many exports. The first character of a key tells what it is: ``%`` the format's own, ``@`` a
+    reference, ``^`` an offset, ``#`` a number that JSON has no word for, such as NaN.
     """
 
     name = "cas-json"
@@ -53,15 +64,17 @@ def _document(raw: bytes, id_: str, where: str, reading: Reading) -> Document:
         raise DataError("not a CAS: no %VIEWS", where=where)
     structures = _structures(value.get("%FEATURE_STRUCTURES"), where)
     sofa, text = _sofa(structures, where, reading)
-    found = [_annotation(f, where) for f in structures if f.get("@sofa") == sofa]
     indexed = _members(value, sofa, where)
+    found = [_annotation(f, where) for f in structures if _sofa_of(f, sofa) == sofa]
+    if without := sum(a is None and id_ in indexed for id_, a in found):
+        reading.changes[WITHOUT_PLACE] += without
     kept = [a for id_, a in found if a is not None and id_ in indexed]
     if left_out := sum(a is not None for _, a in found) - len(kept):
         reading.changes["annotations outside the view's index left out"] += left_out
     cas = Cas(
         text=text,
         annotations=kept,
-        ids=frozenset(str(f.get("%ID")) for f in structures),
+        ids=frozenset(),
         types=_types(value.get("%TYPES"), where),
     )
     return to_document(cas, id_, where, reading)
@@ -95,25 +108,32 @@ def _members(value: dict[str, Any], sofa: Any, where: str) -> frozenset[Any]:
     return frozenset(m for ids in members_ for m in ids if isinstance(m, int | str))
 
 
+def _sofa_of(structure: dict[str, Any], usual: Any) -> Any:
+    """A structure's sofa; an annotation that tells none is of the view that has it."""
+    told = structure.get("@sofa", structure.get("sofa"))
+    return usual if told is None and not _PLACE.isdisjoint(structure) else told
+
+
 def _annotation(structure: dict[str, Any], where: str) -> tuple[Any, Annotation | None]:
     """Id and annotation; None for a structure without a place in the text."""
     id_, type_ = structure.get("%ID"), structure.get("%TYPE")
     if not isinstance(id_, int | str) or not isinstance(type_, str):
         raise DataError("a feature structure without %ID or %TYPE", where=where)
-    if "begin" not in structure:
+    if _PLACE.isdisjoint(structure):
         return id_, None
     own = {
-        key.removeprefix("@"): value
+        key.lstrip("@#^"): value
         for key, value in structure.items()
-        if key[:1] not in ("%", "#", "^") and key not in ("@sofa", "begin", "end")
+        if key[:1] != "%" and key not in _OF_ALL
     }
     return id_, Annotation(
         type=type_,
-        begin=structure["begin"],
-        end=structure.get("end"),
+        begin=structure.get("begin", structure.get("^begin")),
+        end=structure.get("end", structure.get("^end")),
         features={key: _written(v) for key, v in own.items() if isinstance(v, str | int | float)},
         place=f"{where}: structure {id_ if isinstance(id_, int) else ''}",
-        lists=sum(isinstance(v, list) for v in own.values()),
+        lists=sum(isinstance(v, list | dict) for v in own.values()),
+        references=frozenset(k[1:] for k in structure if k[:1] in ("@", "^")),
     )
 
 

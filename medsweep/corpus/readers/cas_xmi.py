@@ -7,7 +7,15 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from medsweep.corpus._base import Document, Reading
-from medsweep.corpus.readers._cas import Annotation, Cas, Type, TypeSystem, chosen_view, to_document
+from medsweep.corpus.readers._cas import (
+    WITHOUT_PLACE,
+    Annotation,
+    Cas,
+    Type,
+    TypeSystem,
+    chosen_view,
+    to_document,
+)
 from medsweep.corpus.readers._xml import parse_xml
 from medsweep.corpus.readers._zip import LARGEST, members, too_large
 from medsweep.errors import DataError
@@ -28,7 +36,8 @@ class CasXmi:
 
     Its text is that of the initial view. The type system is ``TypeSystem.xml`` in the zip, beside
     the file or in the folder above. It may be missing: then layers and features are those that
-    occur. Annotations count that the view's index has.
+    occur, and features whose values are all ids are references. Annotations count that the view's
+    index has.
     """
 
     name = "cas-xmi"
@@ -99,12 +108,13 @@ def _cas(raw: bytes, types: TypeSystem, where: str, reading: Reading) -> Cas:
         raise DataError("the root element is not xmi:XMI", where=where, fix="name the right format")
     sofa, text = _sofa(root, where, reading)
     members_ = _members(root, sofa)
-    found = [e for e in root if e.get("sofa") == sofa and e.get("begin") is not None]
-    indexed = [e for e in found if e.get(f"{_XMI}id") in members_ and not e.tag.startswith(_CAS)]
-    if len(indexed) < len(found):
-        reading.changes["annotations outside the view's index left out"] += len(found) - len(
-            indexed
-        )
+    of_view = [e for e in root if e.get("sofa") == sofa and not e.tag.startswith(_CAS)]
+    found = [e for e in of_view if not {"begin", "end"}.isdisjoint(e.keys())]
+    indexed = [e for e in found if e.get(f"{_XMI}id") in members_]
+    if outside := len(found) - len(indexed):
+        reading.changes["annotations outside the view's index left out"] += outside
+    if without := sum(e.get(f"{_XMI}id") in members_ for e in of_view) - len(indexed):
+        reading.changes[WITHOUT_PLACE] += without
     return Cas(
         text=text,
         annotations=[_annotation(e, where) for e in indexed],
