@@ -8,6 +8,7 @@ A layer is one type: annotations of its subtypes are layers of their own, as in 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -116,9 +117,10 @@ def to_document(cas: Cas, id_: str, where: str, reading: Reading) -> Document:
     return Document(id_, cas.text, spans=spans, source=where)
 
 
-def _layers(annotations: Iterable[Annotation], cas: Cas, relations: set[str]) -> list[Layer]:
+def _layers(annotations: Sequence[Annotation], cas: Cas, relations: set[str]) -> list[Layer]:
     """Layers that occur, and those that are declared."""
     observed: dict[str, dict[str, set[str]]] = {}
+    mentions = Counter(annotation.type for annotation in annotations)
     for annotation in annotations:
         features = observed.setdefault(annotation.type, {})
         for name in annotation.features.keys() - annotation.references:
@@ -129,7 +131,7 @@ def _layers(annotations: Iterable[Annotation], cas: Cas, relations: set[str]) ->
         Layer(
             name,
             _features(name, observed.get(name, {}), cas),
-            used=name in observed,
+            mentions=mentions[name],
             declared=name in cas.types.types,
         )
         for name in [*observed, *sorted(declared - observed.keys())]

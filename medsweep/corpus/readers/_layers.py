@@ -31,14 +31,19 @@ _TAKEN = "documents read from layer "
 class Layer:
     """A layer of spans by its full name, with the features that have a value of their own.
 
-    ``used``: it has annotations in the file, and is not only declared there. ``declared``: it has
-    no other features; else they are those that occur.
+    ``mentions``: its annotations in the file; a layer may only be declared there. ``declared``: it
+    has no other features; else they are those that occur.
     """
 
     name: str
     features: tuple[str, ...] = ()
-    used: bool = True
+    mentions: int = 1
     declared: bool = True
+
+    @property
+    def used(self) -> bool:
+        """Whether it has annotations."""
+        return self.mentions > 0
 
     @property
     def short(self) -> str:
@@ -97,8 +102,9 @@ def choose(layers: Sequence[Layer], reading: Reading, where: str) -> Choice | No
     if choice is not None and reading.layer is None:
         _check_same(choice, reading, where)
     taken = choice and choice.layer
-    if others := sum(x.used and x is not taken and not _OF_TOOLS.match(x.name) for x in layers):
-        reading.changes["other layers left out"] += others
+    others = (x for x in layers if x is not taken and not _OF_TOOLS.match(x.name))
+    if left_out := sum(layer.mentions for layer in others):
+        reading.changes["mentions of other layers left out"] += left_out
     return choice
 
 

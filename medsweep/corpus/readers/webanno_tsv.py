@@ -114,7 +114,7 @@ class WebannoTsv:
         rows = [row for sentence in sentences for row in sentence.rows]
         spannable = [c for c in columns if c.kind != "RL"]
         # Some headers list the layers of the project, those without an annotation too.
-        layers = [replace(c.layer, used=any(c.has(row) for row in rows)) for c in spannable]
+        layers = [replace(c.layer, mentions=_mentions(rows, c)) for c in spannable]
         choice = choose(layers, reading, path.name)
         _count_relations(columns, rows, reading.changes)
         spans: tuple[Span, ...] | None = () if reading.layer else None
@@ -301,6 +301,17 @@ def _span(found: _Open, choice: Choice, places: Utf16, where: str, changes: Coun
     if slots := sum(f.startswith(_SLOT) and v is not None for f, v in found.features.items()):
         changes[REFERENCES] += slots
     return choice.span(start, end, found.features, where, changes)
+
+
+def _mentions(rows: Sequence[_Row], columns: _Columns) -> int:
+    """The number of a layer's annotations, by one column of each row: it may not be asked for."""
+    read = _link if columns.kind == "CH" else _item
+    found = list[str | None]()
+    for row in filter(columns.has, rows):
+        cells = columns.cells(row)
+        filled = next((cells[i] for i in columns.numbered if cells[i] != "_"), "*")
+        found += [read(raw)[1] for raw in _split(filled)]
+    return found.count(None) + len({*found} - {None})
 
 
 def _items(

@@ -58,7 +58,12 @@ def _expressible(document: Document, changes: Counter[str]) -> Document:
     pairs = zip(spans, document.spans, strict=True)
     changed = sum(len({*a.attributes} - {*b.attributes}) for a, b in pairs)
     count(changes, "attributes written with _ for spaces", changed)
-    return replace(document, spans=tuple(sorted(set(spans))))
+    pairs = zip(spans, document.spans, strict=True)
+    lost = sum(len(b.attributes) - len(a.attributes) for a, b in pairs)
+    count(changes, "attributes left out: another one has their name", lost)
+    kept = sorted(set(spans))
+    count(changes, "mentions that became equal joined", len(spans) - len(kept))
+    return replace(document, spans=tuple(kept))
 
 
 def _one_word(name: str) -> str:

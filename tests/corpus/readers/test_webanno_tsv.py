@@ -78,7 +78,7 @@ def test_a_layer_that_does_not_occur(put: Put) -> None:
     (document,) = scan(put("n.tsv", TSV), layer="Proc", changes=changes)
     assert document.spans == ()
     assert changes["documents without layer Proc"] == 1
-    assert changes["other layers left out"] == 1
+    assert changes["mentions of other layers left out"] == 3
 
 
 def test_several_layers_have_to_be_named(put: Put) -> None:
@@ -92,6 +92,17 @@ def test_several_layers_have_to_be_named(put: Put) -> None:
         list(scan(path, layer="B"))
     with pytest.raises(DataError, match=r"no feature z \(x, y\)"):
         list(scan(path, layer="B.z"))
+
+
+def test_mentions_of_other_layers_are_counted(put: Put) -> None:
+    header = "#T_SP=webanno.custom.A|\n#T_SP=webanno.custom.B|x|y\n#T_CH=c.Link|r|t"
+    rows = ["1-1\t0-3\tArm\t*\t*[1]|*[2]\tu[1]|u[2]\tis->1-1\tX[1]\t"]
+    rows += ["1-2\t4-9\tlinks\t*\t*[1]\tu[1]\tis->1-1|*->2-1\tX[1]|*[2]\t"]
+    path = put("n.tsv", tsv(header, *rows))
+    for layer, others in (("A", 2 + 2), ("B.y", 2 + 2), ("Link.t", 2 + 2), ("C", 2 + 2 + 2)):
+        changes: Counter[str] = Counter()
+        list(scan(path, layer=layer, changes=changes))
+        assert changes["mentions of other layers left out"] == others
 
 
 def test_a_layer_without_an_annotation_need_not_be_told_apart(put: Put) -> None:

@@ -245,6 +245,20 @@ def test_brat_names_files_safely_and_writes_over_nothing(tmp_path: Path) -> None
         WRITERS["brat"].write(documents, tmp_path / "o", changes)
 
 
+def test_brat_counts_what_its_names_of_one_word_make_equal(tmp_path: Path) -> None:
+    fields = (("d e", "x"), ("d_e", "y"))
+    spans = (Span(0, 3, "a b"), Span(0, 3, "a_b"), Span(0, 3, "c", attributes=fields))
+    changes: Counter[str] = Counter()
+    WRITERS["brat"].write([Document("n", "ASS", spans=spans)], tmp_path / "o", changes)
+    assert changes == {
+        "mentions whose type was written with _ for spaces": 1,
+        "mentions that became equal joined": 1,
+        "attributes left out: another one has their name": 1,
+    }
+    (back,) = scan(tmp_path / "o")
+    assert back.spans == (Span(0, 3, "a_b"), Span(0, 3, "c", attributes=(("d_e", "y"),)))
+
+
 def test_the_ending_or_the_name_tells_the_format() -> None:
     assert writer_for(Path("a.TSV"), None).name == "tsv"
     assert writer_for(Path("a.txt"), "conll").name == "conll"
