@@ -14,6 +14,9 @@ from medsweep.errors import ConfigError
 if TYPE_CHECKING:
     from medsweep.corpus import Document
 
+# Of the sweep file's training.max_length.
+MAX_LENGTH = 512
+
 
 @click.command(
     epilog="""\b
@@ -33,6 +36,12 @@ Examples:
 @click.option(
     "--model", "models", multiple=True, metavar="M", help="Count its tokens. May be repeated."
 )
+@click.option(
+    "--max-length",
+    type=click.IntRange(min=8),
+    metavar="N",
+    help=f"training.max_length: tokens that --model reads at once [{MAX_LENGTH}].",
+)
 @click.option("--sizes", metavar="N,N", help="Training sizes, for which classes are counted.")
 @click.option(
     "--html", metavar="FILE", type=click.Path(path_type=Path), help="Write a page as well."
@@ -44,6 +53,7 @@ def check(
     layer: str | None,
     names: tuple[str, ...],
     models: tuple[str, ...],
+    max_length: int | None,
     sizes: str | None,
     html: Path | None,
     as_json: bool,
@@ -55,19 +65,22 @@ def check(
     import json
     from collections import Counter
 
-    from medsweep.corpus.check import check_corpora
+    from medsweep.corpus.check import changed_mentions, check_corpora
     from medsweep.corpus.read import scan
 
     columns, numbers = columns_of(names), _sizes(sizes)
     if html is not None and not html.absolute().parent.is_dir():
         raise ConfigError("no such folder", where=str(html.parent), fix="make it first")
+    if max_length is not None and not models:
+        raise ConfigError("there are no tokens", where="--max-length", fix="name a --model as well")
     changes = {str(f): Counter[str]() for f in files}
-    corpora = {
-        str(f): list(scan(f, format=format_, columns=columns, layer=layer, changes=changes[str(f)]))
-        for f in files
-    }
-    found = check_corpora(corpora, changes, numbers)
-    _add_tokens(found, corpora, models)
+    corpora: dict[str, list[Document]] = {}
+    changed: dict[str, dict[str, list[str]]] = {}
+    for name, counted in changes.items():
+        read = scan(name, format=format_, columns=columns, layer=layer, changes=counted)
+        corpora[name], changed[name] = changed_mentions(read, counted)
+    found = check_corpora(corpora, changes, changed, numbers)
+    _add_tokens(found, corpora, models, max_length or MAX_LENGTH)
     if html is not None:
         from medsweep.report.check import write_check
 
@@ -88,7 +101,10 @@ def _sizes(sizes: str | None) -> list[int]:
 
 
 def _add_tokens(
-    found: Mapping[str, Any], corpora: Mapping[str, Sequence[Document]], models: tuple[str, ...]
+    found: Mapping[str, Any],
+    corpora: Mapping[str, Sequence[Document]],
+    models: tuple[str, ...],
+    max_length: int,
 ) -> None:
     from dataclasses import asdict
 
@@ -98,7 +114,9 @@ def _add_tokens(
 
     for name, documents in corpora.items():
         texts = [d.text for d in documents]
-        found["files"][name]["tokens"] = {m: asdict(token_lengths(texts, m)) for m in models}
+        found["files"][name]["tokens"] = {
+            m: asdict(token_lengths(texts, m, max_length)) for m in models
+        }
 
 
 def _show(found: Mapping[str, Any]) -> None:

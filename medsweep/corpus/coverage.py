@@ -1,4 +1,4 @@
-"""How many documents of each class a training set of a given size holds."""
+"""Which classes are rare, and how many documents of each a training set of a given size holds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from medsweep.corpus.strata import allocate
 
 # With fewer examples a class is hardly learnt, and one of them may be spent on dev.
 FEW = 5
+# With fewer in the whole corpus, a score of the class says little: a test set holds one or two.
+RARE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,36 @@ class Coverage:
     def rare_at(self) -> list[int]:
         """Sizes that hold fewer than ``FEW`` of them."""
         return [size for size, count in self.at.items() if count < FEW]
+
+
+@dataclass(frozen=True, slots=True)
+class Rare:
+    """A class with fewer than ``RARE`` documents, or a type with fewer mentions.
+
+    Attributes:
+        name: the label or the type.
+        documents: that have it.
+        mentions: of the type; None for a label.
+    """
+
+    name: str
+    documents: int
+    mentions: int | None
+
+
+def rare(documents: Sequence[Document]) -> list[Rare]:
+    """Labels and types that are rare, by name."""
+    labels = Counter(
+        name
+        for d in documents
+        for name in {*(d.labels or ()), *([] if d.label is None else [d.label])}
+    )
+    types = Counter(t for d in documents for t in {s.type for s in d.spans or ()})
+    mentions = Counter(s.type for d in documents for s in d.spans or ())
+    return [
+        *(Rare(name, n, None) for name, n in sorted(labels.items()) if n < RARE),
+        *(Rare(name, types[name], n) for name, n in sorted(mentions.items()) if n < RARE),
+    ]
 
 
 def coverage(documents: Sequence[Document], sizes: Sequence[int]) -> list[Coverage]:

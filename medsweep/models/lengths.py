@@ -17,24 +17,37 @@ class Lengths:
         longest: tokens that the model can take.
         median: tokens of the median text.
         most: tokens of the longest text.
-        over: texts longer than the model can take: training cuts them into overlapping windows.
+        over: texts longer than the model can take.
+        window: tokens that are read at once: at most ``longest``.
+        over_window: texts longer than that: training cuts them into overlapping windows.
     """
 
     longest: int
     median: int
     most: int
     over: int
+    window: int
+    over_window: int
 
 
-def token_lengths(texts: Sequence[str], reference: str) -> Lengths:
+def token_lengths(texts: Sequence[str], reference: str, max_length: int) -> Lengths:
     """Lengths of ``texts`` (one or more) for a model; its weights are not loaded.
+
+    ``max_length`` is that of the sweep file's ``training``.
 
     Raises:
         ModelError: there is no such model, or its tokenizer or configuration cannot be read.
     """
     longest, counts = token_counts(texts, resolve(reference))
-    counts = sorted(counts)
-    return Lengths(longest, counts[len(counts) // 2], counts[-1], sum(n > longest for n in counts))
+    counts, window = sorted(counts), min(max_length, longest)
+    return Lengths(
+        longest,
+        counts[len(counts) // 2],
+        counts[-1],
+        sum(n > longest for n in counts),
+        window,
+        sum(n > window for n in counts),
+    )
 
 
 def token_counts(texts: Sequence[str], folder: ModelFolder) -> tuple[int, list[int]]:

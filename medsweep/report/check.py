@@ -8,12 +8,16 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from medsweep.corpus.coverage import FEW
+from medsweep.corpus.coverage import FEW, RARE
 from medsweep.corpus.near_duplicates import ALIKE
 from medsweep.corpus.write import write_atomically
 from medsweep.report.templating import environment
 
-_CUT = "Texts over the longest input are cut into overlapping windows."
+_ENTANGLED = ("nested", "overlapping", "discontinuous")
+_CUT = (
+    "A window: training.max_length, or the longest input if that is less. Longer texts are cut "
+    "into overlapping windows; zero- and few-shot arms have a max_length of their own."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,15 @@ def check_tables(found: Mapping[str, Any]) -> list[Table]:
     tables = [
         _side_by_side("Documents", {n: _counts(f) for n, f in files.items()}),
         _side_by_side("Lengths in tokens", {n: _tokens(f) for n, f in files.items()}, _CUT),
+        _side_by_side(
+            "Characters of a mention, median (longest)",
+            {n: _mentions(f) for n, f in files.items()},
+        ),
         _side_by_side("Changed by reading", {n: _changes(f) for n, f in files.items()}),
         _repeats(files),
         _shared(shared),
         _damage(files),
+        _rare(files),
         *(_coverage(name, f["coverage"]) for name, f in files.items()),
     ]
     return [t for t in tables if t.rows]
@@ -73,15 +82,23 @@ def _counts(file: Mapping[str, Any]) -> dict[str, str]:
     rows |= {f"label {name}": n for name, n in file["labels"].items()}
     rows |= {f"mentions of {name}": n for name, n in file["types"].items()}
     rows |= {f"attribute {name}": n for name, n in file["attributes"].items()}
-    if file["discontinuous"]:
-        rows["discontinuous mentions"] = file["discontinuous"]
+    if file["types"]:
+        rows |= {f"{kind} mentions": file[kind] for kind in _ENTANGLED}
     rows["groups"] = file["groups"]
     rows |= {f"characters, {p} %": n for p, n in file["characters"].items()}
     return {row: f"{n:,}" for row, n in rows.items()}
 
 
 def _changes(file: Mapping[str, Any]) -> dict[str, str]:
-    return {kind: f"{count:,}" for kind, count in file["changes"].items()}
+    ids = {kind: _listed(found) for kind, found in file["changed"].items()}
+    return {kind: f"{count:,}{ids.get(kind, '')}" for kind, count in file["changes"].items()}
+
+
+def _mentions(file: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        type_: f"{lengths['median']:,} ({lengths['longest']:,})"
+        for type_, lengths in file["mention_characters"].items()
+    }
 
 
 def _tokens(file: Mapping[str, Any]) -> dict[str, str]:
@@ -91,6 +108,8 @@ def _tokens(file: Mapping[str, Any]) -> dict[str, str]:
         rows[f"{model}: median text"] = f"{lengths['median']:,}"
         rows[f"{model}: longest text"] = f"{lengths['most']:,}"
         rows[f"{model}: texts over the longest input"] = f"{lengths['over']:,}"
+        rows[f"{model}: window"] = f"{lengths['window']:,}"
+        rows[f"{model}: texts over a window"] = f"{lengths['over_window']:,}"
     return rows
 
 
@@ -131,6 +150,16 @@ def _damage(files: Mapping[str, Any]) -> Table:
     return Table("Damage", ["", "file", "times", "documents", "first ids"], rows)
 
 
+def _rare(files: Mapping[str, Any]) -> Table:
+    rows = [
+        [r["name"], name, f"{r['documents']}", "" if r["mentions"] is None else f"{r['mentions']}"]
+        for name, file in files.items()
+        for r in file["rare"]
+    ]
+    note = f"Labels of fewer than {RARE} documents, types of fewer than {RARE} mentions."
+    return Table("Rare classes", ["", "file", "documents", "mentions"], rows, note)
+
+
 def _coverage(name: str, classes: Sequence[Mapping[str, Any]]) -> Table:
     sizes = list(classes[0]["at"]) if classes else []
     rows = [
@@ -147,6 +176,11 @@ def _few(count: float, rare: bool) -> str:
 
 
 def _with_ids(found: Mapping[str, Any]) -> str:
+    return f"{found['documents']:,}{_listed(found)}"
+
+
+def _listed(found: Mapping[str, Any]) -> str:
+    """The first ids in brackets; nothing where there are none."""
     ids = found["ids"]
     more = ", …" if found["documents"] > len(ids) else ""
-    return f"{found['documents']:,}" + (f" ({', '.join(ids)}{more})" if ids else "")
+    return f" ({', '.join(ids)}{more})" if ids else ""

@@ -5,13 +5,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from medsweep.cli.data import command
+from medsweep.cli.data_check import MAX_LENGTH
 from medsweep.corpus import scan
 from medsweep.errors import ConfigError
+from medsweep.training._base import Recipe
 from tests.corpus.conftest import CANARY
 
 Put = Callable[[str, str], Path]
@@ -114,9 +117,18 @@ def test_check_finds_damage_near_duplicates_and_rare_classes(put: Put, tmp_path:
 
 def test_check_counts_tokens(put: Put, tiny_bert: Path) -> None:
     path = put("a.jsonl", "".join(json.dumps({"text": "smokes " * n}) + "\n" for n in (2, 62, 63)))
-    found = json.loads(data("check", path, "--model", tiny_bert, "--json").stdout)
-    lengths = found["files"][str(path)]["tokens"][str(tiny_bert)]
-    assert lengths == {"longest": 64, "median": 64, "most": 65, "over": 1}
+
+    def lengths(*options: str) -> dict[str, int]:
+        found = json.loads(data("check", path, "--model", tiny_bert, "--json", *options).stdout)
+        tokens: dict[str, int] = found["files"][str(path)]["tokens"][str(tiny_bert)]
+        return tokens
+
+    counted = {"longest": 64, "median": 64, "most": 65, "over": 1}
+    assert lengths() == {**counted, "window": 64, "over_window": 1}
+    assert lengths("--max-length", "8") == {**counted, "window": 8, "over_window": 2}
+    assert Recipe().max_length == MAX_LENGTH
+    with pytest.raises(ConfigError, match="name a --model"):
+        data("check", path, "--max-length", "8")
 
 
 def test_check_shows_what_reading_changed(put: Put) -> None:
@@ -124,6 +136,52 @@ def test_check_shows_what_reading_changed(put: Put) -> None:
     table = data("check", path)
     assert "relations left out" in table.stdout
     assert "mentions moved to where their text is" in table.stdout
+
+
+def test_check_names_documents_whose_mentions_reading_changed(put: Put) -> None:
+    kept, moved, lost = "0\t3\tASS\tDrug", "1\t4\tASS\tDrug", "0\t3\tEis\tDrug"
+    lines = {"a": [kept], "b": [moved, lost], "c": [kept], "d": [lost], "e": [kept]}
+    blocks = (
+        f"{id_}|t|ASS hilft\n" + "".join(f"{id_}\t{line}\n" for line in of)
+        for id_, of in lines.items()
+    )
+    path = put("a.pubtator", "\n".join(blocks))
+    found = json.loads(data("check", path, "--json").stdout)["files"][str(path)]
+    moved_to = "mentions moved to where their text is"
+    left_out = "mentions left out: their text is not at their place"
+    assert found["changes"] == {moved_to: 1, left_out: 2}
+    assert found["changed"] == {
+        moved_to: {"documents": 1, "ids": ["b"]},
+        left_out: {"documents": 2, "ids": ["b", "d"]},
+    }
+    assert "2 (b, d)" in data("check", path).stdout
+
+
+def test_check_shows_how_mentions_lie(put: Put) -> None:
+    mentions = [(0, 25, "Sign"), (8, 25, "Sign"), (12, 25, "Part"), (20, 30, "Drug")]
+    entities: list[dict[str, Any]] = [{"start": a, "end": b, "type": t} for a, b, t in mentions]
+    entities += [{"spans": [[31, 33], [35, 36]], "type": "Drug"}]
+    entities += [{"start": 31, "end": 36, "type": "Part"}]
+    path = put("a.jsonl", json.dumps({"text": "x" * 40, "entities": entities}))
+    found = json.loads(data("check", path, "--json").stdout)["files"][str(path)]
+    # Within another one: two signs, and both that span 31 to 36.
+    assert (found["nested"], found["overlapping"], found["discontinuous"]) == (4, 4, 1)
+    assert found["mention_characters"] == {
+        "Drug": {"median": 3, "longest": 10},
+        "Part": {"median": 5, "longest": 13},
+        "Sign": {"median": 17, "longest": 25},
+    }
+    assert found["rare"][0] == {"name": "Drug", "documents": 1, "mentions": 2}
+    shown = data("check", path).stdout
+    for told in ("nested mentions", "overlapping mentions", "5 (13)", "Rare classes"):
+        assert told in shown
+
+
+def test_check_names_rare_classes_without_sizes(put: Put) -> None:
+    rows = [{"text": f"n {i}", "label": "often" if i > 8 else "seldom"} for i in range(19)]
+    path = put("a.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
+    found = json.loads(data("check", path, "--json").stdout)["files"][str(path)]
+    assert found["rare"] == [{"name": "seldom", "documents": 9, "mentions": None}]
 
 
 @pytest.mark.parametrize("sizes", ["a", "5,", "0"])
