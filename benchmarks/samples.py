@@ -136,7 +136,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0, help="of the corpora")
     seed = parser.parse_args().seed
-    for name, baselines in (("smoking", smoking), ("cardiology", cardiology)):
+    samples = {"smoking": smoking, "cardiology": cardiology, "cardiology-findings": cardiology}
+    for name, baselines in samples.items():
         print(f"\n### {name}\n")
         with tempfile.TemporaryDirectory() as folder:
             write_sample(name, folder, seed=seed)

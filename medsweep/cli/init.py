@@ -25,6 +25,7 @@ Examples:
   medsweep init letters.jsonl --task ner
   medsweep init --sample smoking sample       synthetic notes, and their sweep.yaml
   medsweep init --sample cardiology sample    German letters with medication
+  medsweep init --sample cardiology-findings sample    and with ejection fractions
 """
 )
 @click.argument("data", metavar="DATA|DIR", type=click.Path(path_type=Path))
@@ -40,7 +41,7 @@ Examples:
 @click.option("--format", "form", help="Format of the documents, where it cannot be inferred.")
 @click.option(
     "--sample",
-    type=click.Choice(["smoking", "cardiology"]),
+    type=click.Choice(["smoking", "cardiology", "cardiology-findings"]),
     help="Write this synthetic corpus into the folder DIR instead of reading DATA.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the sample [0].")

@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 
 from medsweep.cli import cli
 from medsweep.config import load_sweep
+from medsweep.corpus.samples import SAMPLES
 from medsweep.corpus.samples.sweepfile import sizes_for
 from medsweep.errors import InputError
 
@@ -93,7 +94,7 @@ def test_an_i2b2_file_is_told_by_its_content() -> None:
     assert load_sweep("sweep.yaml").task.kind == "classification"
 
 
-@pytest.mark.parametrize("name", ["smoking", "cardiology"])
+@pytest.mark.parametrize("name", SAMPLES)
 def test_a_sample_comes_with_its_sweep_file(name: str) -> None:
     done = init("--sample", name, "sample")
     *written, following = done.output.splitlines()

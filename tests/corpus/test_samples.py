@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from medsweep.config import load_sweep
-from medsweep.corpus.samples import SAMPLES, write_sample
+from medsweep.corpus.samples import SAMPLES, findings, write_sample
 from medsweep.corpus.samples.cardiology import MEDICINES, TYPES
 from medsweep.corpus.samples.smoking import SHARES
 from medsweep.errors import InputError
@@ -80,9 +81,19 @@ def test_smoking_words_do_not_tell_an_unknown_status(tmp_path: Path) -> None:
     assert 0.8 < shares["known"] < 1
 
 
+CARDIOLOGY = {"cardiology": TYPES, "cardiology-findings": TYPES + findings.TYPES}
+
+
+def test_cardiology_letters_are_those_of_the_published_numbers(tmp_path: Path) -> None:
+    paths = write_sample("cardiology", tmp_path)[:2]
+    found = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths]
+    assert found == ["e112b44a2cd269fb", "d8f38894a63cb432"]
+
+
+@pytest.mark.parametrize("name", CARDIOLOGY)
 @pytest.mark.parametrize("seed", [0, 1])
-def test_cardiology_spans_lie_on_words(seed: int, tmp_path: Path) -> None:
-    train, test, _ = write_sample("cardiology", tmp_path, seed=seed)
+def test_cardiology_spans_lie_on_words(seed: int, name: str, tmp_path: Path) -> None:
+    train, test, _ = write_sample(name, tmp_path, seed=seed)
     documents = letters(train) + letters(test)
     assert [len(letters(train)), len(letters(test))] == [240, 120]
     seen: Counter[str] = Counter()
@@ -97,7 +108,7 @@ def test_cardiology_spans_lie_on_words(seed: int, tmp_path: Path) -> None:
             assert not (text[start - 1 : start].isalnum() and surface[0].isalnum())
             assert not (text[end : end + 1].isalnum() and surface[-1].isalnum())
             seen[span["type"]] += 1
-    assert set(seen) == set(TYPES)
+    assert set(seen) == set(CARDIOLOGY[name])
     assert min(seen.values()) > 100
 
 
@@ -118,6 +129,34 @@ def test_cardiology_surfaces_have_the_type_that_the_guideline_says(tmp_path: Pat
     text = "\n".join(d["text"] for d in documents)
     assert "mg/dl" in text
     assert "vor allem abends" in text
+
+
+def test_findings_have_the_type_that_the_guideline_says(tmp_path: Path) -> None:
+    documents = letters(write_sample("cardiology-findings", tmp_path)[0])
+    found: dict[str, Counter[str]] = {}
+    others: Counter[str] = Counter()
+    for document in documents:
+        text = document["text"]
+        values = [s for s in document["entities"] if s["type"] == "LVEF"]
+        assert values, "each letter has an ejection fraction"
+        for span in document["entities"]:
+            surface = text[span["start"] : span["end"]]
+            found.setdefault(span["type"], Counter())[surface] += 1
+            if span["type"] in findings.TYPES:
+                assert "attributes" not in span
+        for match in re.finditer(r"\d+(?:-\d+)? ?%", text):
+            if match.span() not in [(s["start"], s["end"]) for s in values]:
+                others[text[: match.start()].split()[-1]] += 1
+    assert all(re.fullmatch(r"\d\d(-\d\d)? ?%", value) for value in found["LVEF"])
+    assert found["Finding"]["mittelgradige Mitralinsuffizienz"]
+    assert found["Finding"]["Wandbewegungsstörung"]
+    assert found["Finding"]["Mitralklappeninsuffizienz II°"]
+    # Percentages that are no ejection fraction of the left ventricle: thresholds and others.
+    assert set(others) == {
+        "unter", "über", "RVEF", "RV-EF", "Sättigung", "FEV1", "Herzkatheter", "inferior"
+    }  # fmt: skip
+    assert len(found["LVEF"]) > 30
+    assert len(found["Finding"]) > 100
 
 
 def test_cardiology_details_are_attributes_of_the_medicine_before_them(tmp_path: Path) -> None:
@@ -156,7 +195,7 @@ def test_the_sweep_file_beside_a_sample_finds_its_data(name: str, tmp_path: Path
 
 
 def test_wrong_input_is_refused_and_nothing_is_overwritten(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="use smoking or cardiology"):
+    with pytest.raises(InputError, match="use one of smoking, cardiology, cardiology-f"):
         write_sample("oncology", tmp_path)
     with pytest.raises(InputError, match="at least one document"):
         write_sample("smoking", tmp_path, train=0)

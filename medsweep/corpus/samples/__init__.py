@@ -2,6 +2,7 @@
 
 ``smoking``: English discharge notes in the XML of the i2b2 2006 smoking challenge.
 ``cardiology``: German letters as JSONL, with the six medication types of CARDIO:DE.
+``cardiology-findings``: such letters that have ejection fractions and other findings as well.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 from medsweep.errors import InputError
 
 # name -> documents in train and test
-SAMPLES = {"smoking": (400, 200), "cardiology": (240, 120)}
+SAMPLES = {"smoking": (400, 200), "cardiology": (240, 120), "cardiology-findings": (240, 120)}
 
 __all__ = ["SAMPLES", "write_sample"]
 
@@ -27,7 +28,7 @@ def write_sample(
     """Write a sample's training and test documents into ``folder``, and a sweep file for them.
 
     Args:
-        name: ``smoking`` or ``cardiology``.
+        name: ``smoking``, ``cardiology`` or ``cardiology-findings``.
         folder: made where it is missing.
         seed: the same seed gives the same bytes.
         train: training documents; None takes the sample's usual number.
@@ -40,7 +41,7 @@ def write_sample(
         InputError: there is no such sample, an amount is below 1, or a file exists already.
     """
     if name not in SAMPLES:
-        raise InputError(f"no sample {name!r}", fix=f"use {' or '.join(SAMPLES)}")
+        raise InputError(f"no sample {name!r}", fix=f"use one of {', '.join(SAMPLES)}")
     usual_train, usual_test = SAMPLES[name]
     amounts = (
         usual_train if train is None else train,
@@ -84,7 +85,8 @@ def _documents(name: str, amounts: tuple[int, int], seed: int) -> list[str]:
         if name == "smoking":
             texts.append(smoking.to_xml(smoking.notes(amount, rng, taken)))
         else:
-            made = cardiology.letters(amount, rng, taken, f"{split}-patient")
+            more = name == "cardiology-findings"
+            made = cardiology.letters(amount, rng, taken, f"{split}-patient", more=more)
             texts.append(cardiology.to_jsonl(made, split))
     return texts[::-1]
 
@@ -95,6 +97,8 @@ def _sweep(name: str, paths: list[Path], amount: int) -> str:
     what = {
         "smoking": "Smoking status of synthetic English discharge notes, five classes.",
         "cardiology": "Medication in synthetic German cardiology letters, six types.",
+        "cardiology-findings": "Medication, ejection fractions and findings in synthetic German "
+        "cardiology letters, eight types.",
     }[name]
     return sweep_text(
         file=paths[2].as_posix(),

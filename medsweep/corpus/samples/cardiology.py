@@ -12,6 +12,8 @@ What is annotated, so that a reader can check it:
   ``seit 3 Wochen`` of a complaint are none.
 * Strength, frequency, duration and form are attributes, too, of the medicine named last before
   them.
+
+Letters with findings say more of the heart: see :mod:`medsweep.corpus.samples.findings`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import numpy as np
 
 from medsweep.corpus._base import Span
 from medsweep.corpus.readers._fields import dump_entities
+from medsweep.corpus.samples import findings
 from medsweep.corpus.samples._grammar import Slots, fill, pick
 
 MEDICINES = ("ActiveIng", "Drug")
@@ -217,22 +220,25 @@ _SPAN = re.compile(r"\[(\w+):([^\]]+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter, its medication mentions, and its patient."""
+    """A letter, its mentions, and its patient."""
 
     text: str
     entities: tuple[Span, ...]
     group: str
 
 
-def letters(amount: int, rng: np.random.Generator, taken: set[str], prefix: str) -> list[Letter]:
+def letters(
+    amount: int, rng: np.random.Generator, taken: set[str], prefix: str, *, more: bool = False
+) -> list[Letter]:
     """``amount`` letters, none of whose texts is in ``taken``, which grows.
 
-    Patients are called ``prefix-NNN``; several letters may be about one.
+    Patients are called ``prefix-NNN``; several letters may be about one. ``more``: with findings
+    besides medication.
     """
     made: list[Letter] = []
     patient = 0
     while len(made) < amount:
-        text, entities = _unmark(_letter(rng))
+        text, entities = _unmark(_letter(rng, more))
         if text in taken:
             continue
         taken.add(text)
@@ -259,7 +265,7 @@ def to_jsonl(documents: list[Letter], prefix: str) -> str:
     )
 
 
-def _letter(rng: np.random.Generator) -> str:
+def _letter(rng: np.random.Generator, more: bool) -> str:
     """A letter in which mentions are marked ``[Type:surface]``."""
     # Few medicines are common and many are rare, as in a clinic: a small training set misses some.
     weight = 1 / (np.arange(len(_MEDICINES)) + 4.0)
@@ -267,27 +273,37 @@ def _letter(rng: np.random.Generator) -> str:
         int(i)
         for i in rng.choice(len(_MEDICINES), 30, replace=False, p=weight / weight.sum())[::-1]
     ]
+    history, close = _HISTORY, _CLOSE
+    echo, words = [(_ECHO, 1)], _WORDS
+    if more:
+        history, close = history + findings.HISTORY, close + findings.CLOSE
+        echo = [(findings.ECHO, 1), (findings.MORE_ECHO, int(rng.integers(1, 4)))]
+        words = words | findings.WORDS
     before, after = int(rng.integers(2, 5)), int(rng.integers(3, 6))
 
     def some(phrases: tuple[str, ...], amount: int) -> list[str]:
         chosen = rng.choice(phrases, size=amount, replace=False)
-        return [fill(rng, str(phrase), _medicine(order.pop(), rng), _WORDS) for phrase in chosen]
+        return [fill(rng, str(phrase), _medicine(order.pop(), rng), words) for phrase in chosen]
 
     diagnoses = rng.choice(_WORDS["diag"], size=int(rng.integers(1, 4)), replace=False)
     parts = [
-        "Diagnosen: " + "; ".join(str(d) for d in diagnoses) + ".",
+        "Diagnosen: " + "; ".join(_diagnosis(str(d), more) for d in diagnoses) + ".",
         "Anamnese: "
         + " ".join(
-            [*some(_HISTORY, int(rng.integers(1, 4))), *some(_DENIED, int(rng.integers(0, 3)))]
+            [*some(history, int(rng.integers(1, 4))), *some(_DENIED, int(rng.integers(0, 3)))]
         ),
-        "Echo-Befund: " + " ".join(some(_ECHO, 1)),
+        "Echo-Befund: " + " ".join(s for phrases, n in echo for s in some(phrases, n)),
         "Labor: " + " ".join(some(_LAB, int(rng.integers(1, 3)))) if rng.random() < 0.7 else "",
         "Medikation bei Aufnahme: " + ", ".join(some(_LINES, before)) + ".",
         "Medikation bei Entlassung: " + ", ".join(some(_LINES, after)) + ".",
         "Procedere: "
-        + " ".join([*some(_PLAN, int(rng.integers(1, 3))), *some(_CLOSE, int(rng.integers(1, 4)))]),
+        + " ".join([*some(_PLAN, int(rng.integers(1, 3))), *some(close, int(rng.integers(1, 4)))]),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _diagnosis(diagnosis: str, more: bool) -> str:
+    return f"[Finding:{diagnosis}]" if more and diagnosis in findings.DIAGNOSES else diagnosis
 
 
 def _medicine(index: int, rng: np.random.Generator) -> Slots:
@@ -320,7 +336,7 @@ def _unmark(marked: str) -> tuple[str, tuple[Span, ...]]:
         text += marked[end : match.start()]
         if match[1] in MEDICINES:
             fields[len(spans)] = {}
-        else:
+        elif match[1] in TYPES:
             fields[max(fields)][match[1].lower()] = match[2]
         spans.append(Span(len(text), len(text) + len(match[2]), match[1]))
         text += match[2]
