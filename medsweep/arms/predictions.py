@@ -89,7 +89,11 @@ class Predictions:
 
     def _prediction(self, doc_id: str, value: str) -> Prediction:
         if self._task.kind == "classification":
-            return Prediction(doc_id, label=value or None)
+            # Others' tables write labels in their own case, and with spaces.
+            alike = {label.strip().casefold(): label for label in self._task.labels}
+            known = value in self._task.labels
+            label = value if known else alike.get(value.strip().casefold(), value)
+            return Prediction(doc_id, label=label or None)
         if not value:
             return Prediction(doc_id)
         if self._task.kind == "multilabel":

@@ -69,6 +69,8 @@ def convert(
     writer = writer_for(target, to)
     if not target.absolute().parent.is_dir():
         raise ConfigError("no such folder", where=str(target.parent), fix="make it first")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise ConfigError("would be overwritten by itself", where=str(target), fix="name another")
     changes: Counter[str] = Counter()
     documents = list(scan(source, format=format_, columns=columns, layer=layer, changes=changes))
     reader, files = resolve_files(source, format_, columns)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from medsweep.cli.corpus_options import COLUMNS, FORMAT, LAYER, columns_of
+from medsweep.errors import ConfigError
 
 
 @click.command(
@@ -37,13 +38,16 @@ def command(
     import json
     import sys
 
+    from medsweep.corpus.write import write_atomically
     from medsweep.export import predict_documents
 
+    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
+        raise ConfigError("no file can be written there", where=str(out), fix="name a file")
     rows = predict_documents(
         adapter, documents, format=format_, columns=columns_of(names), layer=layer, base=base
     )
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if out is None:
-        sys.stdout.write(lines)
+        sys.stdout.writelines(lines)
     else:
-        out.write_text(lines, encoding="utf-8")
+        write_atomically(out, lines)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from medsweep.errors import ConfigError
+from medsweep.errors import ConfigError, DataError
 from medsweep.stats import curve, power
 from medsweep.stats.frame import Entry, Panel, read_panel
 from medsweep.stats.judge import Bound, Evidence, Judge, key_of
@@ -90,6 +90,8 @@ def decide(
     """
     _check_options(task, metric, margin, alpha)
     panel = read_panel(frame, groups)
+    if task == "classification":
+        _check_spelling(panel)
     evidence = Evidence.gather(panel, task, metric, resamples, seed)
     ref = _find_reference(panel.entries, reference)
     candidates = _candidates(panel.entries, ref)
@@ -132,6 +134,20 @@ def decide(
         curves=_curves(judge, [*candidates, ref], np.random.default_rng([seed, 1])),
         provenance=dict(provenance or {}),
     )
+
+
+def _check_spelling(panel: Panel) -> None:
+    """A label that gold writes otherwise would count as wrong, and make the other side match."""
+    known = set(panel.gold)
+    alike = {str(label).strip().casefold(): label for label in known}
+    for entry in panel.entries:
+        for said in sorted(set(panel.preds[list(entry.rows)].ravel()) - known - {""}):
+            if (label := alike.get(said.strip().casefold())) is not None:
+                raise DataError(
+                    f"predicts {said!r}, which gold writes {label!r}",
+                    where=" ".join(filter(None, ("predictions:", entry.arm, entry.model))),
+                    fix="write labels as gold does",
+                )
 
 
 def _check_options(task: str, metric: str, margin: float, alpha: float) -> None:

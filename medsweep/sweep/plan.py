@@ -265,6 +265,11 @@ def _divide(sweep: Sweep) -> tuple[dict[str, list[Document]], list[_Division], l
     notes += report.lines()
     if kind == "ner":
         notes += _untaggable([*train, *test])
+    if not any(d.group for d in train):
+        notes.append(
+            "no groups: documents are taken as independent; give those of one patient the same "
+            "group, or name its column under data.train.columns.group"
+        )
     if data.evaluation.kind == "crossval":
         pairs = corpus.folds(train, data.evaluation.folds, kind=kind, seed=sweep.seed)
     elif isinstance(data.test, Source):

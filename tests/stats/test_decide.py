@@ -485,3 +485,19 @@ def test_exact_match_of_label_sets_is_decided_as_accuracy_is() -> None:
     assert one["cells"] == two["cells"]
     three = decide(sets, task="multilabel", metric="micro_f1", **options).to_dict()
     assert three["cells"][0]["score"] == pytest.approx(one["cells"][0]["score"])
+
+
+def test_a_label_that_gold_writes_otherwise_is_no_wrong_answer() -> None:
+    """Or a reference in lower case would have every candidate match."""
+    table = pd.DataFrame(
+        [
+            {"arm": arm, "model": "m", "train_size": 0, "draw": 0, "doc_id": f"d{i}",
+             "gold": "AB"[i % 2], "pred": "AB"[i % 2].lower() if arm == "zero_shot" else "A"}
+            for arm in ("zero_shot", "finetuned") for i in range(40)
+        ]
+    )  # fmt: skip
+    with pytest.raises(DataError, match="zero_shot m: predicts 'a', which gold writes 'A'"):
+        decide(
+            table, task="classification", metric="accuracy", reference={"arm": "zero_shot"},
+            margin=0.05,
+        )  # fmt: skip

@@ -273,8 +273,10 @@ def _letter(rng: np.random.Generator, more: bool) -> str:
         int(i)
         for i in rng.choice(len(_MEDICINES), 30, replace=False, p=weight / weight.sum())[::-1]
     ]
-    history, close = _HISTORY, _CLOSE
-    echo, words = [(_ECHO, 1)], _WORDS
+    history: tuple[str, ...] = _HISTORY
+    close: tuple[str, ...] = _CLOSE
+    echo: list[tuple[tuple[str, ...], int]] = [(_ECHO, 1)]
+    words = _WORDS
     if more:
         history, close = history + findings.HISTORY, close + findings.CLOSE
         echo = [(findings.ECHO, 1), (findings.MORE_ECHO, int(rng.integers(1, 4)))]

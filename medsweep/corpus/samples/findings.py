@@ -45,7 +45,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "wall": ("apikal", "septal", "inferior", "der Vorderwand", "der Hinterwand", "posterolateral"),
     "hypertrophy": ("konzentrische LV-Hypertrophie", "linksventrikuläre Hypertrophie", "LVH"),
     "reduced": (
-        "leicht eingeschränkte", "mittelgradig eingeschränkte", "hochgradig reduzierte", 
+        "leicht eingeschränkte", "mittelgradig eingeschränkte", "hochgradig reduzierte",
     ),
     "denied": (
         "Wandbewegungsstörung", "Mitralinsuffizienz", "Aortenklappenstenose", "Akinesie",
