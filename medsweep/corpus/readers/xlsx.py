@@ -53,6 +53,12 @@ class Xlsx:
             if header is None:
                 header = checked_header(_names(cells), reading.columns, where)
                 continue
+            if any(c is not None and c != "" for c in cells[len(header) :]):
+                raise DataError(
+                    f"cells beyond the header, which has {len(header)}",
+                    where=where,
+                    fix="name their columns in the first row, or empty them",
+                )
             row = {h: _value(c, where) for h, c in zip(header, cells, strict=False) if h}
             text = row.get(reading.columns.text)
             if isinstance(text, str):

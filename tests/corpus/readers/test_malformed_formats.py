@@ -374,6 +374,11 @@ MALFORMED: dict[str, tuple[str, str | bytes, str]] = {
         xlsx(["text", "label"], ["a", "x"], [5, CANARY]),
         "a.xlsx: row 3: the text is not a string",
     ),
+    "xlsx: a cell beyond the header": (
+        "a.xlsx",
+        xlsx(["text", "label", None], ["a", "x", None, ""], ["b", "x", CANARY]),
+        "a.xlsx: row 3: cells beyond the header, which has 2",
+    ),
     "xlsx: a cell that is an error": (
         "a.xlsx",
         xlsx(["text", "label"], [CANARY, "#N/A"]),
