@@ -81,6 +81,8 @@ def scan(
             raise DataError(
                 f"format {reader.name} has no layers", where=str(path), fix="leave layer out"
             )
+        if format is None and path not in files:
+            _count_passed_over(path, reader, files, reading.changes)
         read = read_files(reader, files, path, reading)
         tidied = (tidy(document, reading.changes) for document in read)
         for document in _checked(tidied, path):
@@ -116,8 +118,7 @@ def _files_in(
     folder: Path, named: Reader | None, columns: Columns
 ) -> tuple[Reader, tuple[Path, ...]]:
     """Files of one format; what else lies in a folder (a licence, a README) is passed over."""
-    files = sorted(f for f in folder.rglob("*") if f.is_file() and not _hidden(f, folder))
-    readers = {f: _reader_of(f, named, columns) for f in files}
+    readers = {f: _reader_of(f, named, columns) for f in _visible(folder)}
     found = {r.name: r for r in readers.values() if r is not None}
     if not found:
         raise DataError(
@@ -147,8 +148,25 @@ def _reader_of(file: Path, named: Reader | None, columns: Columns) -> Reader | N
     return named if shared else None
 
 
-def _hidden(file: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+def _visible(folder: Path) -> list[Path]:
+    """The files of a folder in order, but for hidden ones and those in hidden folders."""
+    return sorted(
+        f
+        for f in folder.rglob("*")
+        if f.is_file() and not any(p.startswith(".") for p in f.relative_to(folder).parts)
+    )
+
+
+def _count_passed_over(
+    folder: Path, reader: Reader, files: Collection[Path], changes: Counter[str]
+) -> None:
+    """Count what the reader would read were its format named, such as texts without an ``.ann``."""
+    read = {f.with_suffix("") for f in files}
+    for file in _visible(folder):
+        suffix = file.suffix.lower()
+        # What lies beside a file that is read may belong to it.
+        if suffix in reader.shared_suffixes and file.with_suffix("") not in read:
+            changes[f"{suffix} files passed over: name the format to read them"] += 1
 
 
 def _with(attributes: Collection[str], document: Document, changes: Counter[str]) -> Document:

@@ -154,7 +154,9 @@ def test_an_empty_file_is_annotated_and_a_missing_one_is_not(put: Put, tmp_path:
     put("b.txt", "b")
     assert [(d.id, d.spans) for d in scan(tmp_path, format="brat")] == [("a", ()), ("b", None)]
     # Where the format is inferred, a .txt may be anything.
-    assert [d.id for d in read_documents(tmp_path, kind="ner")] == ["a"]
+    changes: Counter[str] = Counter()
+    assert [d.id for d in read_documents(tmp_path, kind="ner", changes=changes)] == ["a"]
+    assert changes == {".txt files passed over: name the format to read them": 1}
     assert [d.spans for d in scan(tmp_path / "b.txt", format="brat")] == [None]
 
 
