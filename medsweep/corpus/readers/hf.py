@@ -78,7 +78,7 @@ def _load(path: Path) -> Any:
     # quote rows.
     try:
         if path.exists():
-            return datasets.load_from_disk(str(path))
+            return _validated(datasets.load_from_disk(str(path)))
         owner, name, *split = path.parts
         return datasets.load_dataset(f"{owner}/{name}", split=split[0] if split else None)
     except Exception as error:
@@ -86,6 +86,13 @@ def _load(path: Path) -> Any:
     raise DataError(
         problem, where=str(path), fix="name a folder written by save_to_disk, or a hub id"
     )
+
+
+def _validated(data: Any) -> Any:
+    """``data``, whose offsets arrow follows unchecked, out of its memory where they are damaged."""
+    for split in data.values() if isinstance(data, dict) else [data]:
+        split.data.validate(full=True)
+    return data
 
 
 def _one_split(data: Any, path: Path) -> Any:
