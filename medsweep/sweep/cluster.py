@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -132,9 +134,27 @@ def connected(address: str | None, plan: Plan, console: Console) -> Iterator[Clu
                 fix="start one with `ray up cluster.yaml` or `ray start --head`",
             ) from None
     try:
-        yield _lay_out(plan, remote=address is not None)
+        with _terminated_as_interrupted():
+            yield _lay_out(plan, remote=address is not None)
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM, with which clusters' schedulers end a job, is as Ctrl-C; Ray's handler just dies."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _knock(address: str) -> None:

@@ -118,8 +118,7 @@ def _run(
         journal.append("done")
         forget_states(_state(out) / "trials")
         status = "finished"
-    # Ray has SIGTERM, with which schedulers of clusters end a job, raise SystemExit.
-    except (KeyboardInterrupt, SystemExit):
+    except KeyboardInterrupt:
         status = "stopped"
         raise Interrupted(f"interrupted; `medsweep resume {out}` goes on") from None
     finally:
@@ -189,7 +188,7 @@ def _tell(
             told = tracker.finish(records.by_name.values(), summary, files, status)
         if told and status == "finished":
             journal.append("told")
-    except (KeyboardInterrupt, SystemExit, MedsweepError):
+    except (KeyboardInterrupt, MedsweepError):
         told = False
     if not told:
         console.print(

@@ -65,7 +65,7 @@ def wait_for(driver: subprocess.Popen[str], out: Path, event: str, times: int = 
     """The journal of a sweep under way, once it holds an event so often."""
     journal = out / "state" / "journal.jsonl"
     deadline = time.monotonic() + 200
-    while not (journal.exists() and journal.read_text().count(f'"{event}"') >= times):
+    while not (journal.exists() and journal.read_text().count(f'"event": "{event}"') >= times):
         assert driver.poll() is None, "the sweep ended too early"
         assert time.monotonic() < deadline
         time.sleep(0.05)
