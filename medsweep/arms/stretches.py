@@ -17,6 +17,15 @@ from medsweep.training._base import Prediction
 OVERLAP = 0.25
 
 
+# A stretch of fewer tokens says nothing.
+LEAST = 8
+
+
+def within_seams(room: int) -> int:
+    """Tokens of a stretch that fit into ``room``: they merge and split at the seams of a prompt."""
+    return room - room // 16 - 2
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """A part of a document's text, in characters.

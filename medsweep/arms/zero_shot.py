@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from medsweep.arms.decoder import Decoder
 from medsweep.arms.options import STRETCH, ZeroShotOptions
 from medsweep.arms.prompts import Prompts
-from medsweep.arms.stretches import Stretch, said_of
+from medsweep.arms.stretches import LEAST, Stretch, said_of, within_seams
 from medsweep.corpus import Document
 from medsweep.errors import ConfigError
 from medsweep.models import ModelFolder
@@ -20,9 +20,6 @@ from medsweep.training._base import Prediction
 
 # A label in JSON; a list of them; a list of mentions.
 _NEW_TOKENS = {"classification": 32, "multilabel": 256, "ner": 512}
-
-# A stretch of text shorter than this says nothing.
-_LEAST_TEXT = 8
 
 Examples = Callable[[Document], list[Document]]
 
@@ -115,9 +112,8 @@ class ZeroShot:
         room = self._decoder.longest - self._most
         room -= len(self._decoder.prompt(empty, self._prompts.plain(empty)))
         room -= min(room // 2, self._shown_tokens())
-        # Tokens merge and split at the seams of a prompt.
-        left = room - room // 16 - 2
-        if left < _LEAST_TEXT:
+        left = within_seams(room)
+        if left < LEAST:
             raise self._too_long()
         return min(self._options.max_length or STRETCH[self._task.kind], left)
 

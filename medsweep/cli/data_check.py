@@ -10,12 +10,10 @@ import click
 
 from medsweep.cli.corpus_options import COLUMNS, FORMAT, LAYER, columns_of
 from medsweep.errors import ConfigError
+from medsweep.training._base import Recipe
 
 if TYPE_CHECKING:
     from medsweep.corpus import Document
-
-# Of the sweep file's training.max_length.
-MAX_LENGTH = 512
 
 
 @click.command(
@@ -40,7 +38,7 @@ Examples:
     "--max-length",
     type=click.IntRange(min=8),
     metavar="N",
-    help=f"training.max_length: tokens that --model reads at once [{MAX_LENGTH}].",
+    help=f"training.max_length: tokens that --model reads at once [{Recipe().max_length}].",
 )
 @click.option("--sizes", metavar="N,N", help="Training sizes, for which classes are counted.")
 @click.option(
@@ -80,7 +78,7 @@ def check(
         read = scan(name, format=format_, columns=columns, layer=layer, changes=counted)
         corpora[name], changed[name] = changed_mentions(read, counted)
     found = check_corpora(corpora, changes, changed, numbers)
-    _add_tokens(found, corpora, models, max_length or MAX_LENGTH)
+    _add_tokens(found, corpora, models, max_length or Recipe().max_length)
     if html is not None:
         from medsweep.report.check import write_check
 

@@ -63,12 +63,7 @@ def keys_at(path: str) -> list[Key]:
         ConfigError: no such key.
     """
     keys = all_keys()
-    depth = path.count(".") + 1 if path else 0
-    below = [
-        k
-        for k in keys
-        if (k.path.startswith(f"{path}.") or not path) and k.path.count(".") == depth
-    ]
+    below = _below(keys, path)
     own = [k for k in keys if k.path == path]
     if not own and not below:
         near = difflib.get_close_matches(path, [k.path for k in keys], n=1, cutoff=0.5)
@@ -79,6 +74,11 @@ def keys_at(path: str) -> list[Key]:
             fix=f"did you mean {near[-1]}?" if near else "`medsweep explain` lists them",
         )
     return own + below
+
+
+def _below(keys: Iterable[Key], path: str) -> list[Key]:
+    """The keys directly below ``path``; the top-level ones below an empty one."""
+    return [k for k in keys if k.path.rpartition(".")[0] == path]
 
 
 def _keys_of(model: type[BaseModel], prefix: str) -> Iterator[Key]:
@@ -182,12 +182,7 @@ def as_markdown() -> str:
     lines = [PREFACE]
     for section in [None, *(k for k in keys if k.section)]:
         path = section.path if section else ""
-        depth = path.count(".") + 1 if path else 0
-        below = [
-            k
-            for k in keys
-            if (not path or k.path.startswith(f"{path}.")) and k.path.count(".") == depth
-        ]
+        below = _below(keys, path)
         if not below or path == "arms.options":
             continue
         if section:

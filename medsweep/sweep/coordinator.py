@@ -88,7 +88,7 @@ class Coordinator:
         self._live.add(item.name)
         record = self.records.by_name.get(item.name)
         if record is None or record.status != "running":
-            self._write("proposed", item.name, item=item.to_dict())
+            self._write("proposed", item=item.to_dict())
         return item
 
     @property
@@ -215,7 +215,7 @@ class Coordinator:
         for values in curve:
             if record.has(values["iteration"]):
                 continue
-            self._write("evaluation", name, trial=name, values=values)
+            self._write("evaluation", trial=name, values=values)
             goes_on = self._climb(record.item, values) and goes_on
         return goes_on
 
@@ -225,7 +225,7 @@ class Coordinator:
         self._live.discard(name)
         if record.status != "running":
             return
-        self._write("ended", name, trial=name, status=status, error=error)
+        self._write("ended", trial=name, status=status, error=error)
         if record.item.phase == "search":
             self._search_trial_ended(record)
         elif record.item.phase == "confirm":
@@ -251,8 +251,9 @@ class Coordinator:
             for record in [*self.records.of(cell, "search"), *confirmed]:
                 TrialFolder(self._root, record.item.name).forget_state()
 
-    def _write(self, event: str, name: str, **fields: Any) -> None:
+    def _write(self, event: str, **fields: Any) -> None:
         self.records.apply(self._journal.append(event, **fields))
+        name = fields["trial"] if "trial" in fields else fields["item"]["name"]
         self._tracker.tell(self.records.by_name[name])
 
     # -- after an interruption ------------------------------------------------------------

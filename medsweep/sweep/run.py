@@ -15,11 +15,11 @@ from rich.console import Console
 
 from medsweep.config import Sweep, load_sweep
 from medsweep.errors import ConfigError, DataError, Interrupted, MedsweepError
-from medsweep.sweep.items import Cell, Status
+from medsweep.sweep.items import Cell
 from medsweep.sweep.journal import Journal, read_events
 from medsweep.sweep.plan import Plan, make_plan
 from medsweep.sweep.records import Records
-from medsweep.tracking import Tracker, make_tracker
+from medsweep.tracking import Ending, Tracker, make_tracker
 
 PACKAGES = ("medsweep", "torch", "transformers", "peft", "ray", "optuna", "mlflow", "scikit-learn")
 
@@ -107,22 +107,20 @@ def _run(
     _check_unchanged(plan, start, out)
     tracker = _tracker(plan.sweep, console)
     tracker.start(plan.sweep.name, _tracking_key(start), _headline(plan))
-    status: Status = "failed"
-    summary: dict[str, float] = {}
-    files: list[Path] = []
+    ending = Ending("failed")
     try:
         records = _search(plan, out, journal, events, tracker, address, console)
         with console.status("deciding"):
             verdict = _conclude(plan, records, out)
-        summary, files = _kept(verdict, out)
+        kept = _kept(verdict, out)
         journal.append("done")
         forget_states(_state(out) / "trials")
-        status = "finished"
+        ending = kept
     except KeyboardInterrupt:
-        status = "stopped"
+        ending = Ending("stopped")
         raise Interrupted(f"interrupted; `medsweep resume {out}` goes on") from None
     finally:
-        _tell(tracker, out, journal, summary, files, status, console)
+        _tell(tracker, out, journal, ending, console)
     return verdict
 
 
@@ -172,9 +170,7 @@ def _tell(
     tracker: Tracker,
     out: Path,
     journal: Journal,
-    summary: Mapping[str, float],
-    files: Sequence[Path],
-    status: Status,
+    ending: Ending,
     console: Console,
 ) -> None:
     """Bring the tracker up to the journal, once more and as a whole.
@@ -185,8 +181,8 @@ def _tell(
     try:
         records = Records.replay(read_events(_journal(out)))
         with console.status("logging to MLflow; Ctrl-C is safe"):
-            told = tracker.finish(records.by_name.values(), summary, files, status)
-        if told and status == "finished":
+            told = tracker.finish(records.by_name.values(), ending)
+        if told and ending.status == "finished":
             journal.append("told")
     except (KeyboardInterrupt, MedsweepError):
         told = False
@@ -207,7 +203,7 @@ def _tell_again(out: Path, verdict: Mapping[str, Any], console: Console) -> None
             with console.status("reaching MLflow; Ctrl-C is safe"):
                 tracker = _tracker(sweep, console)
                 tracker.start(sweep.name, _tracking_key(start), start["headline"])
-            _tell(tracker, out, journal, *_kept(verdict, out), "finished", console)
+            _tell(tracker, out, journal, _kept(verdict, out), console)
     except (KeyboardInterrupt, MedsweepError, OSError) as error:
         said = str(error) or "interrupted"
         console.print(f"note: not told to MLflow: {said}", markup=False, highlight=False)
@@ -347,7 +343,7 @@ def _provenance(plan: Plan, records: Records) -> dict[str, Any]:
     }
 
 
-def _kept(verdict: Mapping[str, Any], out: Path) -> tuple[dict[str, float], list[Path]]:
+def _kept(verdict: Mapping[str, Any], out: Path) -> Ending:
     """Headline metrics and artifacts for the tracker: the winner's adapter, the report."""
     from medsweep.sweep.results import adapter_name
 
@@ -365,7 +361,7 @@ def _kept(verdict: Mapping[str, Any], out: Path) -> tuple[dict[str, float], list
             "smallest_params": float(smallest["params"]),
             "smallest_train_size": float(smallest["train_size"]),
         }
-    return summary, files
+    return Ending("finished", summary, files)
 
 
 def _headline(plan: Plan) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from medsweep.tracking._base import NullTracker, Tracker
+from medsweep.tracking._base import Ending, NullTracker, Tracker
 
-__all__ = ["NullTracker", "Tracker", "make_tracker"]
+__all__ = ["Ending", "NullTracker", "Tracker", "make_tracker"]
 
 
 def make_tracker(

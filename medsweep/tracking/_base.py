@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from medsweep.sweep.items import Status
 from medsweep.sweep.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a sweep has ended.
+
+    Attributes:
+        status: of the whole.
+        summary: its headline numbers.
+        files: files and folders to keep.
+    """
+
+    status: Status
+    summary: Mapping[str, float] = field(default_factory=dict)
+    files: Sequence[Path] = ()
 
 
 class Tracker(Protocol):
@@ -25,14 +41,8 @@ class Tracker(Protocol):
         """Bring a trial's run up to its record; what is known already is not told again."""
         ...
 
-    def finish(
-        self,
-        records: Iterable[Record],
-        summary: Mapping[str, float],
-        files: Sequence[Path],
-        status: Status,
-    ) -> bool:
-        """The sweep has ended: all trials, its headline numbers, and files or folders to keep.
+    def finish(self, records: Iterable[Record], ending: Ending) -> bool:
+        """The sweep has ended; all of its trials are told once more.
 
         Returns:
             Whether all of it has been taken.
@@ -49,12 +59,6 @@ class NullTracker:
     def tell(self, record: Record) -> None:
         """Nothing is told."""
 
-    def finish(
-        self,
-        records: Iterable[Record],
-        summary: Mapping[str, float],
-        files: Sequence[Path],
-        status: Status,
-    ) -> bool:
+    def finish(self, records: Iterable[Record], ending: Ending) -> bool:
         """Nothing is kept."""
         return True

@@ -9,15 +9,13 @@ brought up to its whole record, and the records are in the journal.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from medsweep.sweep.items import Status
 from medsweep.sweep.records import Record
-from medsweep.tracking._base import Tracker
+from medsweep.tracking._base import Ending, Tracker
 
 PAUSE = 60.0  # seconds between two attempts while nobody answers
 # Seconds that a sweep waits for its tracker at the end: the adapter of one that is finished may be
@@ -37,7 +35,7 @@ class BackgroundTracker:
         self._tracker, self._warn = tracker, warn
         self._pending: dict[str, Record] = {}
         self._finish: Callable[[], bool] | None = None
-        self._taken = False
+        self._taken, self._answers, self._warned = False, True, False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="tracker", daemon=True)
 
@@ -52,52 +50,46 @@ class BackgroundTracker:
             self._pending[record.item.name] = _snapshot(record)
             self._changed.notify()
 
-    def finish(
-        self,
-        records: Iterable[Record],
-        summary: Mapping[str, float],
-        files: Sequence[Path],
-        status: Status,
-    ) -> bool:
+    def finish(self, records: Iterable[Record], ending: Ending) -> bool:
         """As of the tracker, once and without another attempt."""
         known = [_snapshot(record) for record in records]
         with self._changed:
-            self._finish = lambda: self._tracker.finish(known, summary, files, status)
+            self._finish = lambda: self._tracker.finish(known, ending)
             self._changed.notify()
-        self._thread.join(LINGER[status])
+        self._thread.join(LINGER[ending.status])
         return self._taken
 
     def _work(self) -> None:
-        answers, warned = True, False
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._pending or self._finish)
-                if not answers:
-                    self._changed.wait_for(lambda: self._finish, PAUSE)
-                finish = self._finish
-                record = None if finish else self._pending.pop(next(iter(self._pending)))
+        while (record := self._next()) is not None:
             # Of whatever kind: no failure here may cost the sweep, nor end this thread.
             try:
-                if finish is not None:
-                    self._taken = finish()
-                elif record is not None:
-                    self._tracker.tell(record)
-                answers = True
+                self._tracker.tell(record)
+                self._answers = True
             except Exception as error:
-                answers = False
-                if record is not None:
-                    with self._changed:
-                        # What has come in meanwhile is newer.
-                        self._pending.setdefault(record.item.name, record)
-                    if not warned:
-                        warned = True
-                        with suppress(Exception):
-                            self._warn(
-                                f"note: MLflow does not answer ({type(error).__name__}); the sweep "
-                                "goes on, and MLflow is told what it missed when it answers again"
-                            )
-            if finish is not None:
-                return
+                self._refused(record, error)
+        with suppress(Exception):
+            self._taken = self._finish is not None and self._finish()
+
+    def _next(self) -> Record | None:
+        """The next record to tell, waited for; None at the sweep's end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._pending or self._finish)
+            if not self._answers:
+                self._changed.wait_for(lambda: self._finish, PAUSE)
+            return None if self._finish else self._pending.pop(next(iter(self._pending)))
+
+    def _refused(self, record: Record, error: Exception) -> None:
+        self._answers = False
+        with self._changed:
+            # What has come in meanwhile is newer.
+            self._pending.setdefault(record.item.name, record)
+        if not self._warned:
+            self._warned = True
+            with suppress(Exception):
+                self._warn(
+                    f"note: MLflow does not answer ({type(error).__name__}); the sweep goes on, "
+                    "and MLflow is told what it missed when it answers again"
+                )
 
 
 def _snapshot(record: Record) -> Record:

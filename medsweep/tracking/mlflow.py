@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 from filelock import FileLock
 
 from medsweep.errors import ConfigError
-from medsweep.sweep.items import Status
 from medsweep.sweep.records import Record
+from medsweep.tracking._base import Ending
 
 T = TypeVar("T")
 
@@ -98,13 +98,7 @@ class MlflowTracker:
             self._told.pop(key, None)
             raise
 
-    def finish(
-        self,
-        records: Iterable[Record],
-        summary: Mapping[str, float],
-        files: Sequence[Path],
-        status: Status,
-    ) -> bool:
+    def finish(self, records: Iterable[Record], ending: Ending) -> bool:
         """End the parent run, and the children that were under way."""
         refused, in_a_row = 0, 0
         for record in records:
@@ -117,10 +111,10 @@ class MlflowTracker:
                 refused, in_a_row = refused + 1, in_a_row + 1
                 if in_a_row == REFUSALS:
                     raise
-        for name, value in summary.items():
+        for name, value in ending.summary.items():
             self._client.log_metric(self._parent, name, value)
-        self._client.set_terminated(self._parent, STATUSES[status])
-        for path in filter(Path.exists, files):
+        self._client.set_terminated(self._parent, STATUSES[ending.status])
+        for path in filter(Path.exists, ending.files):
             if path.is_dir():
                 self._client.log_artifacts(self._parent, str(path), artifact_path=path.name)
             else:

@@ -1,6 +1,6 @@
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 
 from medsweep.sweep.items import Cell, Item, Status
 from medsweep.sweep.records import Record
-from medsweep.tracking import background
+from medsweep.tracking import Ending, background
 from medsweep.tracking.background import BackgroundTracker
 from medsweep.tracking.mlflow import MlflowTracker
 
@@ -39,13 +39,7 @@ class Slow:
             raise OSError("away")
         self.told.append((len(record.evaluations), record.status))
 
-    def finish(
-        self,
-        records: Iterable[Record],
-        summary: Mapping[str, float],
-        files: Sequence[Path],
-        status: Status,
-    ) -> bool:
+    def finish(self, records: Iterable[Record], ending: Ending) -> bool:
         for record in records:
             self.tell(record)
         return True
@@ -61,7 +55,7 @@ def test_the_sweep_does_not_wait_and_the_last_record_of_a_trial_is_told() -> Non
         tracker.tell(at(points))  # returns although nothing has been taken
     assert slow.told == []
     slow.let.set()
-    assert tracker.finish([at(4, "finished")], {}, [], "finished")
+    assert tracker.finish([at(4, "finished")], Ending("finished"))
     # The first was under way; the three behind it are one, or the end has overtaken them.
     assert slow.told in (
         [(1, "running"), (4, "running"), (4, "finished")],
@@ -84,7 +78,7 @@ def test_a_refusal_is_told_of_once_and_made_good(monkeypatch: pytest.MonkeyPatch
     assert slow.told == [(2, "running")]
     assert len(warnings) == 1
     assert "MLflow does not answer (OSError); the sweep goes on" in warnings[0]
-    assert tracker.finish([], {}, [], "finished")
+    assert tracker.finish([], Ending("finished"))
 
 
 def test_a_tracker_that_is_away_at_the_end_does_not_keep_an_interrupted_sweep(
@@ -93,7 +87,7 @@ def test_a_tracker_that_is_away_at_the_end_does_not_keep_an_interrupted_sweep(
     monkeypatch.setitem(background.LINGER, "stopped", 0.1)
     tracker = BackgroundTracker(Slow(), lambda _: None)
     tracker.start("sweep", "k", {})
-    assert not tracker.finish([at(1)], {}, [], "stopped")
+    assert not tracker.finish([at(1)], Ending("stopped"))
 
 
 def test_a_terminal_that_is_gone_does_not_end_the_telling(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +101,7 @@ def test_a_terminal_that_is_gone_does_not_end_the_telling(monkeypatch: pytest.Mo
     tracker.start("sweep", "k", {})
     tracker.tell(at(1))
     assert slow.called.wait(30)
-    assert tracker.finish([at(2, "finished")], {}, [], "finished")
+    assert tracker.finish([at(2, "finished")], Ending("finished"))
     assert slow.told[-1] == (2, "finished")
 
 
@@ -128,7 +122,7 @@ def test_a_locked_database_costs_nothing(tmp_path: Path) -> None:
     tracker.tell(at(2))
     assert warned.wait(60)  # SQLite itself waits for five seconds
     other.rollback()
-    assert tracker.finish([at(3, "finished")], {}, [], "finished")
+    assert tracker.finish([at(3, "finished")], Ending("finished"))
     client = mlflow.MlflowClient(tracking_uri=uri)
     runs = client.search_runs(["1"], filter_string=f"tags.`medsweep.trial` = '{ITEM.name}'")
     assert [run.info.status for run in runs] == ["FINISHED"]

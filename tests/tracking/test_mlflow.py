@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from medsweep.errors import ConfigError
 from medsweep.sweep.items import Cell, Item, Status
 from medsweep.sweep.records import Record
-from medsweep.tracking import NullTracker, make_tracker
+from medsweep.tracking import Ending, NullTracker, make_tracker
 from medsweep.tracking.mlflow import MlflowTracker
 
 pytestmark = pytest.mark.slow  # mlflow takes seconds to import and to make its database
@@ -68,7 +68,7 @@ def test_statuses_are_honest_and_curves_are_metrics(uri: str, tmp_path: Path) ->
     report = tmp_path / "report.html"
     report.write_text("<p>")
     files = [report, tmp_path / "deleted.html"]
-    assert tracker.finish([at(2, "stopped")], {"reference_score": 0.7}, files, "finished")
+    assert tracker.finish([at(2, "stopped")], Ending("finished", {"reference_score": 0.7}, files))
 
     client = mlflow.MlflowClient(tracking_uri=uri)
     (run,), (parent,) = runs(uri), runs(uri, "medsweep.sweep", "k")
@@ -83,14 +83,14 @@ def test_statuses_are_honest_and_curves_are_metrics(uri: str, tmp_path: Path) ->
 def test_an_interrupted_trial_is_no_running_one_and_goes_on(uri: str) -> None:
     tracker = MlflowTracker(uri, "e")
     tracker.start("sweep", "k", {})
-    tracker.finish([at(1)], {}, [], "stopped")
+    tracker.finish([at(1)], Ending("stopped"))
     (run,) = runs(uri)
     assert (run.info.status, run.data.tags["medsweep.status"]) == ("KILLED", "interrupted")
     again = MlflowTracker(uri, "e")
     again.start("sweep", "k", {})
     again.tell(at(2))
     assert runs(uri)[0].info.status == "RUNNING"
-    again.finish([at(3, "finished")], {}, [], "finished")
+    again.finish([at(3, "finished")], Ending("finished"))
     (run,) = runs(uri)
     assert (run.info.status, run.data.tags["medsweep.status"]) == ("FINISHED", "finished")
     assert history(uri, run.info.run_id) == [(10, 0.1), (20, 0.2), (30, 0.3)]
@@ -128,7 +128,7 @@ def test_a_run_that_was_told_half_is_told_to_its_end(uri: str) -> None:
     client.create_run("1", tags={"mlflow.parentRunId": parent})
     again = MlflowTracker(uri, "e")
     again.start("sweep", "k", {})
-    assert again.finish([at(1, "failed")], {}, [], "failed")
+    assert again.finish([at(1, "failed")], Ending("failed"))
     assert runs(uri)[0].info.status == "FAILED"
 
 
@@ -185,7 +185,7 @@ def test_tracking_can_be_off() -> None:
     tracker = make_tracker(False, None, "e", print)
     assert isinstance(tracker, NullTracker)
     tracker.start("sweep", "k", {})
-    assert tracker.finish([at(1)], {}, [], "finished")
+    assert tracker.finish([at(1)], Ending("finished"))
 
 
 def test_sweeps_that_begin_at_once_share_a_new_database(uri: str) -> None:

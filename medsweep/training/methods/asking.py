@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from medsweep.arms.decoder import Decoder
 from medsweep.arms.prompts import Prompts
-from medsweep.arms.stretches import Stretch
+from medsweep.arms.stretches import LEAST, Stretch, within_seams
 from medsweep.corpus import Document
 from medsweep.models.load import Base
 from medsweep.tasks import Task
@@ -25,8 +25,6 @@ from medsweep.training.encode import IGNORED, Window
 from medsweep.training.prefix import pad
 
 _NOTHING = np.zeros(0, np.int32)
-# A stretch of text shorter than this says nothing.
-_LEAST_TEXT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +115,8 @@ class Asking(ABC):
             TrialError: the model has no room for a document beside what is asked.
         """
         left = self.text_within(self._base.longest - self.overhead)
-        # Tokens merge and split at the seams of a prompt.
-        length = min(max_length, left - left // 16 - 2)
-        if length < _LEAST_TEXT:
+        length = min(max_length, within_seams(left))
+        if length < LEAST:
             raise TrialError(
                 f"the question and its answer leave no room in the model's {self._base.longest} "
                 "tokens; use method: head, or another model"
