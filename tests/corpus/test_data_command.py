@@ -13,7 +13,6 @@ from click.testing import CliRunner, Result
 from medsweep.cli.data import command
 from medsweep.corpus import scan
 from medsweep.errors import ConfigError
-from medsweep.training._base import Recipe
 from tests.corpus.conftest import CANARY
 
 Put = Callable[[str, str], Path]
@@ -125,7 +124,6 @@ def test_check_counts_tokens(put: Put, tiny_bert: Path) -> None:
     counted = {"longest": 64, "median": 64, "most": 65, "over": 1}
     assert lengths() == {**counted, "window": 64, "over_window": 1}
     assert lengths("--max-length", "8") == {**counted, "window": 8, "over_window": 2}
-    assert Recipe().max_length == Recipe().max_length
     with pytest.raises(ConfigError, match="name a --model"):
         data("check", path, "--max-length", "8")
 
