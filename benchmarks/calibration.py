@@ -2,198 +2,45 @@
 
     nice python benchmarks/calibration.py --sweeps 2000          # the tables of docs/statistics.md
     nice python benchmarks/calibration.py --quick                # the same rows, 200 sweeps
+    nice python benchmarks/calibration.py --rows rare --rows groups --sweeps 500
+    nice python benchmarks/calibration.py --results rows.jsonl   # goes on where it was stopped
 
-Every sweep draws new test documents, a fixed reference and candidate cells whose *population*
-score is known in closed form: the metric of the expected counts, averaged over the draws' normal
-shifts. The decision is medsweep's own code from the counts on (``Evidence``, ``Judge``). Prints
-markdown tables; the Monte-Carlo error of a rate p is sqrt(p (1 - p) / sweeps).
+Every sweep draws new test documents, a fixed reference and cells whose *population*
+score is known (``worlds.py``); ``scenarios.py`` has the rows. The decision is medsweep's own code
+from the counts on (``Evidence``, ``Judge``, ``adjust``, ``collapse``). Prints markdown tables; the
+Monte-Carlo error of a rate p is sqrt(p (1 - p) / sweeps).
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
+import json
 import os
 import time
-from dataclasses import dataclass, field, replace
+import zlib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
+from scenarios import edge_scenarios
+from scipy import stats
+from worlds import Scenario, Simulator
 
 from medsweep.stats import bootstrap, power, variance
-from medsweep.stats.decide import _adjust
+from medsweep.stats.claims import collapse
 from medsweep.stats.frame import Entry
 from medsweep.stats.judge import Evidence, Judge
 from medsweep.stats.metrics import Counts
+from medsweep.stats.systems import adjust
 
 Array = NDArray[np.float64]
 
 MARGIN, ALPHA = 0.05, 0.05
-PRIORS = np.array([0.55, 0.30, 0.10, 0.05])
-# Rare classes are harder.
-OFFSETS = np.array([0.2, 0.0, -0.3, -0.5])
-SPANS, EXTRA = 4.0, 0.15
-SHARED, WITHIN = 0.5, 0.2
 RESAMPLES = 1_000
-_NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(61)
-_NODE_WEIGHTS = _NODE_WEIGHTS / _NODE_WEIGHTS.sum()
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A kind of sweep.
-
-    Attributes:
-        metric: accuracy, macro_f1 or span_f1.
-        documents: in the test set.
-        draws: of every cell.
-        sd: standard deviation of the true score between draws, at the smallest size.
-        models: candidate models.
-        sizes: training sizes of each model.
-        slope: power of n with which the *variance* between draws falls.
-        uneven: factor between the draw SDs of the least and the most stable model.
-        reference: the reference's true score.
-        loss: how far below it every cell's true score lies.
-        group: documents of one patient.
-        reference_draws: more than one: the reference is trained too, with the same sd.
-    """
-
-    metric: str
-    documents: int = 500
-    draws: int = 3
-    sd: float = 0.03
-    models: int = 4
-    sizes: tuple[int, ...] = (50, 200)
-    slope: float = -0.5
-    uneven: float = 1.0
-    reference: float = 0.85
-    loss: float = MARGIN
-    group: int = 1
-    reference_draws: int = 1
-    tags: dict[str, str] = field(default_factory=dict, compare=False, hash=False)
-
-
-def population_score(metric: str, threshold: Array) -> Array:
-    """The metric of the expected counts of systems with these thresholds."""
-    t = np.asarray(threshold, dtype=float)
-    if metric == "span_f1":
-        found = special.ndtr(t)
-        return 2 * found / (found + EXTRA + 1)
-    right = special.ndtr(t[..., None] + OFFSETS)
-    if metric == "accuracy":
-        return right @ PRIORS
-    wrong = PRIORS[:, None] * (1 - right[..., :, None]) * confusion()
-    predicted = PRIORS * right + wrong.sum(axis=-2)
-    return (2 * PRIORS * right / (PRIORS + predicted)).mean(axis=-1)
-
-
-@functools.cache
-def confusion() -> Array:
-    """(gold, pred): where wrong answers go, by prior."""
-    share = np.tile(PRIORS, (len(PRIORS), 1))
-    np.fill_diagonal(share, 0)
-    return share / share.sum(axis=1, keepdims=True)
-
-
-@functools.cache
-def solve(metric: str, mean: float, sd: float) -> tuple[float, float]:
-    """Threshold and shift SD of a cell whose draws score ``mean`` ± ``sd`` in the population."""
-
-    def moments(t: float, shift: float) -> tuple[float, float]:
-        scores = population_score(metric, t + shift * _NODES)
-        centre = float(scores @ _NODE_WEIGHTS)
-        return centre, float(np.sqrt(((scores - centre) ** 2) @ _NODE_WEIGHTS))
-
-    def centred(shift: float) -> float:
-        return float(optimize.brentq(lambda t: moments(t, shift)[0] - mean, -4, 6))
-
-    if sd == 0:
-        return centred(0.0), 0.0
-    shift = float(optimize.brentq(lambda s: moments(centred(s), s)[1] - sd, 1e-6, 2.0))
-    return centred(shift), shift
-
-
-class Simulator:
-    """Draws the counts of one sweep after another."""
-
-    def __init__(self, scenario: Scenario, rng: np.random.Generator) -> None:
-        self.scenario, self.rng = scenario, rng
-        s = scenario
-        factors = np.geomspace(s.uneven**-0.5, s.uneven**0.5, s.models)
-        self.entries: list[Entry] = []
-        shifts: list[tuple[float, float]] = []
-        row = 0
-        for m in range(s.models):
-            for n in s.sizes:
-                sd = s.sd * float(factors[m]) * (n / s.sizes[0]) ** (s.slope / 2)
-                shifts.append(solve(s.metric, s.reference - s.loss, round(sd, 6)))
-                rows = tuple(range(row, row + s.draws))
-                self.entries.append(Entry("finetuned", f"m{m}", n, tuple(range(s.draws)), rows))
-                row += s.draws
-        own_sd = s.sd * s.sizes[-1] ** 0 if s.reference_draws > 1 else 0.0
-        shifts.append(solve(s.metric, s.reference, own_sd))
-        rows = tuple(range(row, row + s.reference_draws))
-        self.reference = Entry("finetuned", "ref", 400, tuple(range(s.reference_draws)), rows)
-        self.entries.append(self.reference)
-        self.systems = row + s.reference_draws
-        self.cell = np.concatenate([[i] * len(e.rows) for i, e in enumerate(self.entries)])
-        self.threshold = np.array([t for t, _ in shifts])[self.cell]
-        self.shift = np.array([x for _, x in shifts])[self.cell]
-
-    def draw(self) -> tuple[Counts, NDArray[np.bool_] | None]:
-        """The counts of one sweep, and who was right where that is the metric."""
-        s, rng = self.scenario, self.rng
-        at = self.threshold + self.shift * rng.standard_normal(self.systems)
-        if s.metric == "span_f1":
-            counts, right = self._spans(at), None
-        else:
-            counts, right = self._labels(at)
-        if s.group > 1:
-            return counts.grouped(np.arange(s.documents) // s.group), None
-        return counts, right
-
-    def _latent(self) -> Array:
-        """Standard normal difficulty of each document for each system, correlated."""
-        s, rng, n = self.scenario, self.rng, self.scenario.documents
-        shared = rng.standard_normal(n)
-        if s.group > 1:
-            patient = np.repeat(rng.standard_normal(n // s.group), s.group)
-            shared = np.sqrt(0.5) * (shared + patient)
-        cells = rng.standard_normal((len(self.entries), n), dtype=np.float32)[self.cell]
-        own = rng.standard_normal((self.systems, n), dtype=np.float32)
-        return (
-            np.sqrt(SHARED) * shared + np.sqrt(WITHIN) * cells + np.sqrt(1 - SHARED - WITHIN) * own
-        )
-
-    def _labels(self, at: Array) -> tuple[Counts, NDArray[np.bool_] | None]:
-        s, rng = self.scenario, self.rng
-        gold = rng.choice(len(PRIORS), s.documents, p=PRIORS)
-        right = self._latent() < at[:, None] + OFFSETS[gold]
-        if s.metric == "accuracy":
-            one = np.ones((s.documents, 1), dtype=np.float32)
-            hit = right.astype(np.float32)[:, :, None]
-            return Counts("accuracy", hit, np.broadcast_to(one, hit.shape), one, s.documents), right
-        cumulative = confusion().cumsum(axis=1)[gold]
-        other = (rng.random((self.systems, s.documents))[:, :, None] > cumulative).sum(axis=2)
-        pred = np.where(right, gold, np.minimum(other, len(PRIORS) - 1))
-        # As in medsweep: the classes are those of this test set's gold values.
-        eye = np.eye(len(PRIORS), dtype=np.float32)[:, np.unique(gold)]
-        return Counts("macro_f1", eye[pred] * eye[gold], eye[pred], eye[gold], s.documents), None
-
-    def _spans(self, at: Array) -> Counts:
-        s, rng = self.scenario, self.rng
-        there = rng.negative_binomial(2, 2 / (2 + SPANS), s.documents)
-        # Documents differ in difficulty, by system and shared; the mean over them is ndtr(at).
-        spread = 0.7
-        easy = at[:, None] * np.sqrt(1 + spread**2) + spread * self._latent()
-        hit = rng.binomial(there, special.ndtr(easy))
-        extra = rng.poisson(SPANS * EXTRA, hit.shape)
-        as_counts = [x.astype(np.float32)[..., None] for x in (hit, hit + extra, there)]
-        return Counts("span_f1", *as_counts, int(there.sum()))
 
 
 @dataclass
@@ -209,31 +56,37 @@ class Rates:
 
 def simulate(scenario: Scenario, sweeps: int, seed: int) -> Rates:
     """Decide many sweeps and count matches and covered truths."""
-    rng = np.random.default_rng([seed, 7])
-    simulator = Simulator(scenario, rng)
-    units = scenario.documents // scenario.group
+    s = scenario
+    rng = np.random.default_rng([seed, zlib.crc32(s.name.encode())])
+    simulator = Simulator(s, rng)
+    groups = simulator.groups
+    units = s.documents if groups is None else int(groups.max()) + 1
     weights = bootstrap.resample(units, RESAMPLES, rng)
     candidates = simulator.entries[:-1]
-    truth = scenario.reference - scenario.loss
+    truth = s.reference - s.loss
     cells = family = covered = adapter = two_sided = 0
     for _ in range(sweeps):
         counts, right = simulator.draw()
-        evidence = Evidence.measure(counts, simulator.entries, weights, right)
-        judge = Judge(evidence, simulator.reference, MARGIN, ALPHA)
-        bounds = [
-            judge.compare(e) if scenario.draws > 1 else judge.adapter_claim(e) for e in candidates
+        evidence = Evidence.measure(
+            counts, simulator.entries, weights, right, s.pool or None, grouped=groups is not None
+        )
+        judge = Judge(evidence, simulator.reference, s.margin, s.alpha)
+        bounds = [judge.labels_claim(e) or judge.adapter_claim(e) for e in candidates]
+        p_values = [
+            1.0 if collapse(judge, e, simulator.majority) else b.p_value
+            for e, b in zip(candidates, bounds, strict=True)
         ]
-        p_values = [b.p_value for b in bounds]
-        matched = [p <= ALPHA for p in _adjust(candidates, p_values)]
-        cells += sum(p <= ALPHA for p in p_values)
+        adjusted = adjust(candidates, p_values, pool=s.pool or None)
+        matched = [p is not None and p <= s.alpha for p in adjusted]
+        cells += sum(p <= s.alpha for p in p_values)
         family += any(matched)
-        wide = replace(judge, alpha=ALPHA / 2)
+        wide = replace(judge, alpha=s.alpha / 2)
         for e, b in zip(candidates[:8], bounds, strict=False):
             low, high = judge.score_interval(e)
             covered += low <= truth <= high
             width = b.diff - wide.compare(e).lower
-            two_sided += abs(b.diff + scenario.loss) <= width
-        adapter += judge.adapter_claim(candidates[0]).p_value <= ALPHA
+            two_sided += abs(b.diff + s.loss) <= width
+        adapter += judge.adapter_claim(candidates[0]).p_value <= s.alpha
     checked = sweeps * min(8, len(candidates))
     return Rates(
         cells / sweeps / len(candidates),
@@ -304,7 +157,9 @@ def interval_coverage(scenario: Scenario, sweeps: int, seed: int) -> dict[str, f
     """Coverage of the true score of one system by three 95 % intervals over documents."""
     rng = np.random.default_rng([seed, 9])
     simulator = Simulator(replace(scenario, draws=1, sd=0.0, models=1, sizes=(50,)), rng)
-    weights = bootstrap.resample(scenario.documents // scenario.group, RESAMPLES, rng)
+    groups = simulator.groups
+    units = scenario.documents if groups is None else int(groups.max()) + 1
+    weights = bootstrap.resample(units, RESAMPLES, rng)
     truth, entry = scenario.reference - scenario.loss, simulator.entries[0]
     inside = dict.fromkeys(("percentile", "BCa", "Wilson, bootstrap variance (medsweep)"), 0)
     for _ in range(sweeps):
@@ -313,7 +168,7 @@ def interval_coverage(scenario: Scenario, sweeps: int, seed: int) -> dict[str, f
         score = float(one.scores()[0])
         reps = one.scores(weights)[:, 0]
         jack = bootstrap.jackknife(one)[:, 0]
-        ev = Evidence.measure(counts, simulator.entries, weights)
+        ev = Evidence.measure(counts, simulator.entries, weights, grouped=groups is not None)
         wilson = Judge(ev, simulator.reference, MARGIN, ALPHA).score_interval(entry)
         plain = bootstrap.interval(score, reps)
         bca = bootstrap.interval(score, reps, method="bca", jackknife=jack)
@@ -324,72 +179,46 @@ def interval_coverage(scenario: Scenario, sweeps: int, seed: int) -> dict[str, f
     return {name: n / sweeps for name, n in inside.items()}
 
 
-def edge_scenarios() -> list[Scenario]:
-    """Sweeps in which every cell lies exactly one margin below the reference."""
-    base = [
-        Scenario(metric, reference=reference, **changes)  # type: ignore[arg-type]
-        for metric, reference in (("accuracy", 0.85), ("macro_f1", 0.75), ("span_f1", 0.80))
-        for changes in (
-            {"draws": 1, "sd": 0.0},
-            {"sd": 0.0},
-            {"sd": 0.03},
-            {"sd": 0.09},
-            {"draws": 5, "sd": 0.03},
-        )
-    ]
-    macro = Scenario("macro_f1", reference=0.75)
-    accuracy = Scenario("accuracy")
-    return [
-        *base,
-        replace(macro, documents=104, draws=1, sd=0.0),
-        replace(macro, documents=104, sd=0.0),
-        replace(macro, documents=104, sd=0.09),
-        replace(accuracy, documents=104, draws=1, sd=0.0),
-        replace(accuracy, documents=104, sd=0.03),
-        replace(accuracy, models=1, sizes=(100,), sd=0.07),
-        replace(accuracy, models=1, sizes=(100,), sd=0.03),
-        replace(accuracy, models=2, sizes=(100,), sd=0.07),
-        replace(accuracy, models=12, sizes=(25, 50, 100, 200, 400), sd=0.09),
-        replace(accuracy, models=3, sizes=(25, 50, 100, 200, 400), sd=0.09, slope=0.0),
-        replace(accuracy, models=3, sizes=(25, 50, 100, 200, 400), sd=0.09, slope=-1.0),
-        replace(accuracy, models=3, sizes=(50, 200), sd=0.05, uneven=4.0),
-        replace(accuracy, group=5, sd=0.03),
-        replace(macro, group=5, sd=0.03),
-        replace(accuracy, reference_draws=3, sd=0.05),
-    ]
-
-
-def describe(s: Scenario) -> str:
-    cells = f"{s.models} × {len(s.sizes)}"
-    notes = [
-        f"groups of {s.group}" if s.group > 1 else "",
-        f"slope {s.slope:g}" if s.slope != -0.5 else "",
-        f"SDs differ {s.uneven:g}-fold" if s.uneven != 1 else "",
-        f"reference {s.reference_draws} draws" if s.reference_draws > 1 else "",
-    ]
-    return (
-        f"| {s.metric} | {s.documents} | {s.draws} | {s.sd:g} | {cells} |"
-        f" {', '.join(n for n in notes if n) or '–'} |"
-    )
-
-
-def table_edge(sweeps: int, only: str) -> None:
-    print("\n### False matches at the edge (true difference −0.05, alpha 0.05)\n")
+def table_edge(sweeps: int, only: list[str], seed: int, results: Path | None) -> None:
+    print("\n### False matches at the edge (true difference: minus the margin)\n")
     print(
-        "| metric | test n | draws | SD | models × sizes | also | a cell | family |"
-        " first adapter | score in 95 % CI | difference in 95 % CI |"
+        "| row | a cell | family | first adapter | score in CI | difference in CI |"
+        " power of a cell | power, any |"
     )
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
-    for i, scenario in enumerate(edge_scenarios()):
-        if only and only not in describe(scenario):
+    print("|---|---|---|---|---|---|---|---|")
+    known = _known(results)
+    for scenario in edge_scenarios():
+        if only and not any(text in scenario.name for text in only):
             continue
-        r = simulate(scenario, sweeps, i)
-        adapter = f"{r.adapter:.3f}" if scenario.sd == 0 else "–"
+        key = f"{scenario.name}, {sweeps} sweeps, seed {seed}"
+        if key not in known:
+            edge = simulate(scenario, sweeps, seed)
+            equal = simulate(replace(scenario, loss=0.0), max(100, sweeps // 4), seed)
+            known[key] = {"edge": asdict(edge), "equal": asdict(equal)}
+            if results is not None:
+                with results.open("a", encoding="utf-8") as lines:
+                    lines.write(json.dumps({"row": key, **known[key]}) + "\n")
+        found, equal_rates = known[key]["edge"], known[key]["equal"]
+        adapter = f"{found['adapter']:.3f}" if scenario.sd == 0 else "–"
         print(
-            f"{describe(scenario)} {r.per_cell:.3f} | {r.family:.3f} | {adapter} |"
-            f" {r.coverage:.3f} | {r.difference:.3f} |",
+            f"| {scenario.name} | {found['per_cell']:.3f} | {found['family']:.3f} | {adapter} |"
+            f" {found['coverage']:.3f} | {found['difference']:.3f} |"
+            f" {equal_rates['per_cell']:.2f} | {equal_rates['family']:.2f} |",
             flush=True,
         )
+
+
+def _known(results: Path | None) -> dict[str, dict[str, dict[str, float]]]:
+    """Rows of an earlier run; a last line that was cut off is done again."""
+    known = {}
+    if results is not None and results.exists():
+        for line in results.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            known[row.pop("row")] = row
+    return known
 
 
 def table_methods(sweeps: int) -> None:
@@ -406,7 +235,9 @@ def table_methods(sweeps: int) -> None:
             ("macro_f1", 0.75, 104, 3, 0.09),
         )
     ):
-        scenario = Scenario(metric, n, k, sd, models=8, sizes=(100,), reference=reference)
+        scenario = Scenario(
+            "methods", metric, n, k, sd, models=8, sizes=(100,), reference=reference
+        )
         found = methods(scenario, sweeps, i)
         cells = " | ".join(f"{found[m]:.3f}" for m in METHODS)
         print(f"| {metric}, {n}, {k}, {sd:g} | {cells} |", flush=True)
@@ -428,7 +259,7 @@ def table_intervals(sweeps: int) -> None:
             ("accuracy", 0.80, 500, 5),
         )
     ):
-        scenario = Scenario(metric, n, reference=score, loss=0.0, group=group)
+        scenario = Scenario("intervals", metric, n, reference=score, loss=0.0, group=group)
         found = interval_coverage(scenario, sweeps, i)
         cells = " | ".join(f"{v:.3f}" for v in found.values())
         also = f" in groups of {group}" if group > 1 else ""
@@ -476,19 +307,24 @@ def main() -> None:
     parser.add_argument("--sweeps", type=int, default=2000)
     parser.add_argument("--quick", action="store_true", help="200 sweeps a row")
     parser.add_argument("--table", choices=["edge", "methods", "intervals", "power"])
-    parser.add_argument("--only", default="", help="rows of the first table that hold this text")
+    parser.add_argument(
+        "--rows", action="append", default=[], metavar="NAME", help="rows of the first table"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results", type=Path, help="file of rows; those in it are not run again")
     options = parser.parse_args()
     sweeps = 200 if options.quick else options.sweeps
-    start = time.perf_counter()
+    start = time.process_time()
     if options.table in (None, "edge"):
-        table_edge(sweeps, options.only)
-    if options.table in (None, "methods"):
+        table_edge(sweeps, options.rows, options.seed, options.results)
+    others = not options.rows
+    if options.table == "methods" or (options.table is None and others):
         table_methods(sweeps)
-    if options.table in (None, "intervals"):
+    if options.table == "intervals" or (options.table is None and others):
         table_intervals(sweeps)
-    if options.table in (None, "power"):
+    if options.table == "power" or (options.table is None and others):
         table_power(sweeps)
-    print(f"\n{sweeps} sweeps a row, {RESAMPLES} resamples, {time.perf_counter() - start:.0f} s")
+    print(f"\n{sweeps} sweeps a row, {RESAMPLES} resamples, {time.process_time() - start:.0f} s")
 
 
 if __name__ == "__main__":

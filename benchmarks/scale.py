@@ -29,8 +29,8 @@ from watch import MIB, Watched, watch
 
 from medsweep.corpus import Document
 from medsweep.corpus.write import write_jsonl
-from medsweep.sweep.journal import read_events
-from medsweep.sweep.records import Records
+from medsweep.record.journal import read_events
+from medsweep.record.records import Records
 
 WORDS = [f"{a}{b}" for a in "bcdfgh" for b in "aeiou"]
 LABELS = ("a", "b")
@@ -163,7 +163,7 @@ def measure(
     run = watch(command, folder / f"{name}.log", environment)
     journal = out / "state" / "journal.jsonl"
     records = Records.replay(read_events(journal)).by_name.values()
-    searched = [r for r in records if r.item.phase == "search"]
+    searched = [r for r in records if r.trial.phase == "search"]
     if failed := [r.error for r in searched if r.status != "finished"]:
         raise SystemExit(f"{len(failed)} of {len(searched)} trials failed: {failed[0]}")
     return Cost(

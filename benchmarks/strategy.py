@@ -2,47 +2,42 @@
 
     nice python benchmarks/strategy.py --sweeps 200      # the tables of docs/statistics.md
     nice python benchmarks/strategy.py --quick           # the same rows, 60 sweeps
-    python benchmarks/strategy.py --recorded runs/quickstart [DIR ...]   # grids that were run
 
 A simulated sweep has known learning curves, and recipes whose quality at one training size tells
 something (``--likeness``) of their quality at another. The grid searches and confirms every cell.
-The frontier trains what :func:`medsweep.sweep.frontier.survey` asks for; where it trains what the
-grid has trained, it gets the very same answers. Both verdicts are medsweep's own.
+The frontier trains what ``interim_analysis`` of ``medsweep.search.frontier`` asks for; where it
+trains what the grid has trained, it gets the very same answers. Both verdicts are medsweep's own.
 
 The same verdict: the same ``smallest`` and the same ``fewest_labels``, model and size. Cost:
 training documents x epochs x parameters, all of search and confirmation. *Second grid* is how often
 a grid with other recipes and other seeds, but the same documents and draws, finds the first one's
 verdict: no strategy that trains anything anew can be expected to do better. *At the margin* every
 cell loses exactly the margin, so that every match is false.
-
-In a recorded grid the frontier gets the trials that the grid had: of each cell the first few of its
-search, because carried recipes were not tried. Its cost is tokens trained on x parameters.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from medsweep.plan.build import trials_at
+from medsweep.record.trial import CellKey
+from medsweep.search.frontier import FrontierDesign, Interim, interim_analysis
 from medsweep.stats import bootstrap
-from medsweep.stats.decide import _adjust, decide
 from medsweep.stats.frame import Entry
 from medsweep.stats.judge import Evidence, Judge
 from medsweep.stats.metrics import Counts
-from medsweep.sweep.frontier import Ground, Look, Rung, chains_of, survey, trials_at
+from medsweep.stats.systems import adjust
 
 Array = NDArray[np.float64]
 Right = NDArray[np.bool_]
@@ -57,7 +52,7 @@ TRIALS, EPOCHS, LEAST_DOCUMENTS = 8, 8, 60 * 8
 # the rest is a run's own.
 SHARED, WITHIN, OF_DRAW = 0.5, 0.2, 0.15
 # ASHA: shares of a trial's budget at which it may be stopped, and how far scores are from final.
-RUNGS = ((1 / 8, 0.03), (3 / 8, 0.015))
+LEVELS = ((1 / 8, 0.03), (3 / 8, 0.015))
 
 
 @dataclass(frozen=True)
@@ -186,11 +181,11 @@ def confirm(world: World, recipe: Recipe, size: int, sweep: int) -> Right:
 
 def _halving(finals: list[float], rng: np.random.Generator) -> list[float]:
     """The share of its budget that each trial gets."""
-    seen: dict[float, list[float]] = {at: [] for at, _ in RUNGS}
+    seen: dict[float, list[float]] = {at: [] for at, _ in LEVELS}
     ended = []
     for final in finals:
         share = 1.0
-        for at, noise in RUNGS:
+        for at, noise in LEVELS:
             score = final + noise * float(rng.standard_normal())
             cutoff = np.quantile(seen[at], 2 / 3) if seen[at] else -np.inf
             seen[at].append(score)
@@ -204,7 +199,7 @@ def _halving(finals: list[float], rng: np.random.Generator) -> list[float]:
 # -- the two strategies -----------------------------------------------------------------------
 
 
-def grid(world: World, sweep: int = 0) -> tuple[dict[Rung, Right], float]:
+def grid(world: World, sweep: int = 0) -> tuple[dict[CellKey, Right], float]:
     """Every cell searched and confirmed: answers on all draws, and the cost of it."""
     cells, cost = {}, 0.0
     for m, model in enumerate(MODELS):
@@ -215,38 +210,38 @@ def grid(world: World, sweep: int = 0) -> tuple[dict[Rung, Right], float]:
     return cells, cost
 
 
-def frontier(world: World) -> tuple[dict[Rung, Right], float]:
+def frontier(world: World) -> tuple[dict[CellKey, Right], float]:
     """What the frontier confirms, and the cost of all that it trains."""
     s = world.s
     chains = tuple((model, SIZES) for model in MODELS)
-    ground = Ground(chains, MARGIN, ALPHA, s.draws, "", 1, s.dev, s.test)
+    design = FrontierDesign(chains, MARGIN, ALPHA, s.draws, "", 1, s.dev, s.test)
     reference = float(world.reference[: s.dev].mean())
-    searched: dict[Rung, Search] = {}
-    confirmed: dict[Rung, Right] = {}
+    searched: dict[CellKey, Search] = {}
+    confirmed: dict[CellKey, Right] = {}
     cost = 0.0
     while True:
-        looks = {r: _look(world, r, f, confirmed.get(r)) for r, f in searched.items()}
-        found = survey(ground, reference, looks)
-        if found.rung is None:
+        interims = {r: _interim(world, r, f, confirmed.get(r)) for r, f in searched.items()}
+        found = interim_analysis(design, reference, interims)
+        if found.cell is None:
             return confirmed, cost
-        rung = model, size = found.rung
+        key = model, size = found.cell
         m, step = MODELS.index(model), SIZES.index(size)
-        if rung in searched:
-            confirmed[rung] = confirm(world, searched[rung].ranking[0], size, 0)
+        if key in searched:
+            confirmed[key] = confirm(world, searched[key].ranking[0], size, 0)
             cost += cost_of(m, size) * (s.draws - 1)
             continue
         below = [searched[model, z] for z in SIZES[:step]]
         recipes = below[-1].ranking[: trials_at(TRIALS, step)] if below else None
-        searched[rung] = search(world, m, size, recipes or proposals(m, size, 0), 0)
-        cost += searched[rung].cost
+        searched[key] = search(world, m, size, recipes or proposals(m, size, 0), 0)
+        cost += searched[key].cost
 
 
-def _look(world: World, rung: Rung, found: Search, confirmed: Right | None) -> Look:
+def _interim(world: World, key: CellKey, found: Search, confirmed: Right | None) -> Interim:
     cut = world.s.dev
     if confirmed is None:
-        return Look("tried", float(world.run(found.ranking[0], rung[1], 0)[:cut].mean()))
+        return Interim("tried", float(world.run(found.ranking[0], key[1], 0)[:cut].mean()))
     scores = tuple(float(d[:cut].mean()) for d in confirmed)
-    return Look("confirmed", float(np.mean(scores[1:] or scores)), scores)
+    return Interim("confirmed", float(np.mean(scores[1:] or scores)), scores)
 
 
 # -- verdicts ---------------------------------------------------------------------------------
@@ -254,16 +249,16 @@ def _look(world: World, rung: Rung, found: Search, confirmed: Right | None) -> L
 
 def verdict(
     world: World,
-    cells: Mapping[Rung, Right],
+    cells: Mapping[CellKey, Right],
     weights: NDArray[np.float32],
-) -> list[Rung]:
+) -> list[CellKey]:
     """The cells that match by medsweep's own decision."""
-    rungs = sorted(cells)
+    keys = sorted(cells)
     entries, rows = [], []
-    for rung in rungs:
-        test = cells[rung][:, world.s.dev :]
+    for key in keys:
+        test = cells[key][:, world.s.dev :]
         at = tuple(range(len(rows), len(rows) + len(test)))
-        entries.append(Entry("finetuned", *rung, tuple(range(len(test))), at))
+        entries.append(Entry("finetuned", *key, tuple(range(len(test))), at))
         rows += list(test)
     reference = Entry("zero_shot", "reference", None, (0,), (len(rows),))
     right = np.stack([*rows, world.reference[world.s.dev :]])
@@ -273,11 +268,11 @@ def verdict(
     evidence = Evidence.measure(counts, [*entries, reference], weights, right)
     judge = Judge(evidence, reference, MARGIN, ALPHA)
     p_values: list[float | None] = [judge.compare(e).p_value for e in entries]
-    adjusted = _adjust(entries, p_values, len(MODELS) - len({model for model, _ in rungs}))
-    return [r for r, p in zip(rungs, adjusted, strict=True) if p is not None and p <= ALPHA]
+    adjusted = adjust(entries, p_values, len(MODELS) - len({model for model, _ in keys}))
+    return [r for r, p in zip(keys, adjusted, strict=True) if p is not None and p <= ALPHA]
 
 
-def answers(matched: Collection[Rung]) -> tuple[Pair, Pair]:
+def answers(matched: Collection[CellKey]) -> tuple[Pair, Pair]:
     """Smallest model and fewest labels."""
     smallest = min(matched, key=lambda r: (PARAMETERS[r[0]], r[1]), default=None)
     return smallest, min(matched, key=lambda r: (r[1], PARAMETERS[r[0]]), default=None)
@@ -368,102 +363,7 @@ def _model(found: tuple[Pair, Pair]) -> str | None:
     return found[0][0] if found[0] else None
 
 
-# -- recorded grids ---------------------------------------------------------------------------
-
-
-class Recorded:
-    """The result folder of a sweep with ``strategy: grid`` and a tuned reference, by hold-out."""
-
-    def __init__(self, folder: Path) -> None:
-        self.verdict = json.loads((folder / "verdict.json").read_text())
-        self.predictions = pd.read_parquet(folder / "predictions.parquet")
-        trials = pd.read_parquet(folder / "trials.parquet")
-        by_id = trials.set_index("trial_id")
-        # A confirmation that adopts a search trial has no score and no cost of its own.
-        adopted = trials["adopted"].notna()
-        trials.loc[adopted, "score"] = by_id.loc[trials.loc[adopted, "adopted"], "score"].to_numpy()
-        self.parameters = {
-            k: v["parameters"] for k, v in self.verdict["provenance"]["models"].items()
-        }
-        trials["cost"] = trials["tokens"].fillna(0) * trials["model"].map(self.parameters)
-        self._trials = trials
-        reference = self.verdict["reference"]
-        self.reference = reference["model"], reference["train_size"]
-        self.rungs = sorted({(c["model"], c["train_size"]) for c in self.verdict["cells"]})
-
-    def of(self, rung: Rung, phase: str, first: int | None = None) -> pd.DataFrame:
-        """The trials of a cell in a phase, the first few by number."""
-        t = self._trials
-        found = t[(t["model"] == rung[0]) & (t["train_size"] == rung[1]) & (t["phase"] == phase)]
-        return found.sort_values(["number", "draw"]).head(first or len(found))
-
-    def frontier(self) -> tuple[list[Rung], float]:
-        """What it confirms, and its share of the grid's cost."""
-        chains = chains_of(self.rungs, self.parameters)
-        provenance, sizes = self.verdict["provenance"], dict(chains)
-        draws = max(c["draws"] for c in self.verdict["cells"])
-        ground = Ground(
-            chains,
-            self.verdict["margin"],
-            self.verdict["alpha"],
-            draws,
-            str(self.reference[0]),
-            self.verdict["reference"]["draws"],
-            provenance["dev_documents"],
-            provenance["test_documents"],
-        )
-        reference = self.of(self.reference, "confirm")["score"].mean()
-        looks: dict[Rung, Look] = {}
-        cost = sum(float(self.of(self.reference, p)["cost"].sum()) for p in ("search", "confirm"))
-        while (rung := survey(ground, float(reference), looks).rung) is not None:
-            if rung in looks:
-                found = self.of(rung, "confirm")
-                scores = tuple(map(float, found["score"]))
-                looks[rung] = Look("confirmed", float(np.mean(scores[1:] or scores)), scores)
-            else:
-                every = len(self.of(rung, "search"))
-                found = self.of(rung, "search", trials_at(every, sizes[rung[0]].index(rung[1])))
-                done = found[found["status"] == "finished"]["score"]
-                looks[rung] = Look("tried", float(done.max())) if len(done) else Look("failed")
-            cost += float(found["cost"].sum())
-        confirmed = [r for r, look in looks.items() if look.stage == "confirmed"]
-        return confirmed, cost / float(self._trials["cost"].sum())
-
-    def answers(self, confirmed: Collection[Rung]) -> list[str]:
-        """Smallest model and fewest labels by the predictions of these cells."""
-        table = self.predictions
-        pairs = zip(table["model"], table["train_size"], strict=True)
-        known = np.array([p in {*confirmed, self.reference} for p in pairs])
-        kept = (table["arm"] != "finetuned") | known
-        models = {m for m, _ in self.rungs}
-        found = decide(
-            table[kept],
-            task=self.verdict["task"],
-            metric=self.verdict["metric"],
-            reference={k: self.verdict["reference"][k] for k in ("arm", "model")},
-            margin=self.verdict["margin"],
-            alpha=self.verdict["alpha"],
-            params=self.parameters,
-            absent=len(models - {m for m, _ in confirmed}),
-        )
-        cells = found.smallest, found.fewest_labels
-        return [f"{c.model} n={c.train_size}" if c else "none" for c in cells]
-
-
 # -- the tables -------------------------------------------------------------------------------
-
-
-def show_recorded(folders: Sequence[Path]) -> None:
-    """One row a folder."""
-    print("| grid | cells | confirmed | smallest | fewest labels | by the frontier | cost |")
-    print("| --- " * 7 + "|")
-    for recorded in map(Recorded, folders):
-        confirmed, cost = recorded.frontier()
-        wanted, found = recorded.answers(recorded.rungs), recorded.answers(confirmed)
-        said = "the same" if found == wanted else ", ".join(found)
-        name, cells = recorded.verdict["name"], len(recorded.rungs)
-        row = [name, cells, len(confirmed), *wanted, said, f"{cost:.2f}"]
-        print("|", " | ".join(map(str, row)), "|")
 
 
 def show_simulated(sweeps: int, only: str, likeness: float) -> None:
@@ -493,12 +393,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--likeness", type=float, default=0.8)
-    parser.add_argument("--recorded", type=Path, nargs="+", metavar="DIR")
     options = parser.parse_args()
-    if options.recorded:
-        show_recorded(options.recorded)
-    else:
-        show_simulated(60 if options.quick else options.sweeps, options.only, options.likeness)
+    show_simulated(60 if options.quick else options.sweeps, options.only, options.likeness)
 
 
 if __name__ == "__main__":

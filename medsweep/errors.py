@@ -10,7 +10,8 @@ No message ever holds text of a document: name the file, the line and the docume
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 
@@ -88,3 +89,9 @@ class Interrupted(MedsweepError):
     """The user stopped the run; what is finished is kept and ``resume`` goes on."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+def suggestion(word: str, known: Sequence[str]) -> str | None:
+    """A fix for a name that nothing has: the closest of ``known``; None where none is close."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else None

@@ -15,9 +15,12 @@ def test_training_runs_where_only_torch_transformers_and_peft_are() -> None:
     # transformers imports some of it where it is installed.
     lacking = ["ray", "mlflow", "optuna", "pydantic", "statsmodels", "medsweep.stats.decide"]
     code = (
-        "import sys\n"
+        "import importlib, pkgutil, sys\n"
         f"sys.modules.update(dict.fromkeys({lacking!r}))\n"
-        "import medsweep.training.solo, medsweep.training.shared, medsweep.training.sharded"
+        "from medsweep import models, tasks, training\n"
+        "for room in (models, tasks, training):\n"
+        "    for module in pkgutil.walk_packages(room.__path__, f'{room.__name__}.'):\n"
+        "        importlib.import_module(module.name)"
     )
     subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

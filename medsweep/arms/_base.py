@@ -1,16 +1,43 @@
 """What an arm promises: a way to predict that is not a fine-tuned candidate.
 
-Imports no torch, and neither does ``medsweep.arms``: an arm that computes with a model imports
-what it needs when it is made.
+Imports no torch, and neither does a module of ``medsweep.arms`` when it is imported: what checks a
+sweep file needs none. An arm that computes with a model imports what it needs when it is made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from medsweep.corpus import Document
-from medsweep.training._base import Prediction
+from medsweep.tasks import TaskKind
+from medsweep.tasks.prediction import Prediction
+
+Count = Annotated[StrictInt, Field(ge=1)]
+Tokens = Annotated[StrictInt, Field(ge=8)]
+
+
+class ArmOptions(BaseModel):
+    """An arm without options."""
+
+    # Docstrings of keys are what `medsweep explain` says of them.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True
+    )
+
+    def check(self, kind: TaskKind, labels: Sequence[str] | None, where: str) -> None:
+        """What no key says alone: values that do not fit one another, the task or the disk.
+
+        Args:
+            kind: the task's.
+            labels: classes or entity types; None where they are not known yet.
+            where: the options' place in the sweep file.
+
+        Raises:
+            ConfigError: with the key and what to do.
+        """
 
 
 class Arm(Protocol):

@@ -10,21 +10,53 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from http.client import HTTPException
-from threading import Lock
-from typing import Any
+from typing import Annotated, Any
 
-from medsweep.arms.options import EndpointOptions
-from medsweep.arms.prompts import Message, Prompts
-from medsweep.arms.selection import choose
-from medsweep.arms.stretches import Stretch, by_characters, said_of
+from pydantic import Field, StrictBool, StrictInt
+
+from medsweep.arms._base import Count
+from medsweep.arms.prompted import PromptOptions, Question, joined_predictions
+from medsweep.arms.selection import Selection, example_selector
 from medsweep.corpus import Document
 from medsweep.errors import ConfigError, RunError
+from medsweep.prompting.prompt import Message
+from medsweep.prompting.window import character_windows
 from medsweep.tasks import Task
-from medsweep.training._base import Prediction
+from medsweep.tasks.prediction import Prediction
 
 _LONGEST_PAUSE_S = 60.0
+
+
+class EndpointOptions(PromptOptions):
+    """An OpenAI-compatible server. Documents leave this machine for its url."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
+    """Base address, such as http://localhost:8000/v1."""
+    model: str
+    """What the server calls the model."""
+    api_key_env: str | None = None
+    """Environment variable that holds the key."""
+    concurrency: Count = 4
+    """Requests under way at once."""
+    retries: Annotated[StrictInt, Field(ge=0)] = 4
+    """Attempts after the first, for refused connections, time-outs, 429 and 5xx."""
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds that one attempt may take."""
+    backoff_s: Annotated[float, Field(ge=0)] = 1.0
+    """Seconds before the first retry; doubled for each further one."""
+    k: Annotated[StrictInt, Field(ge=0)] = 0
+    """Examples a prompt."""
+    selection: Selection = "random"
+    """Of examples, as for few_shot."""
+    max_chars: Annotated[StrictInt, Field(ge=100)] = 24_000
+    """Characters of a window; a longer document is asked about in several that overlap, and their
+    answers are joined."""
+    max_tokens: Count = 1024
+    """Tokens of an answer."""
+    constrained: StrictBool = False
+    """Whether the server is told the answer's JSON schema, as `response_format`; vLLM, llama.cpp
+    and Ollama hold to it."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -37,40 +69,16 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_NoRedirect)
 
 
-@dataclass(slots=True)
-class Usage:
-    """What an endpoint was asked for so far, as the server counts it."""
-
-    requests: int = 0
-    retries: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
-
-    def add(self, **amounts: int) -> None:
-        """Count, from any thread."""
-        with self._lock:
-            for name, amount in amounts.items():
-                setattr(self, name, getattr(self, name) + amount)
-
-
 class Endpoint:
-    """Asks for JSON, at temperature 0. Documents leave this machine for the given address.
-
-    Attributes:
-        usage: requests and tokens so far.
-    """
+    """Asks for JSON, at temperature 0. Documents leave this machine for the given address."""
 
     def __init__(self, task: Task, options: EndpointOptions) -> None:
-        self._task, self._options = task, options
+        self._options = options
         self.trains = options.k > 0
-        self.usage = Usage()
-        self._prompts = Prompts.of(
-            task, names=options.names, instruction=options.instruction, as_json=True
-        )
+        self._prompts = options.prompts(task, as_json=True)
         base = options.url.rstrip("/")
-        ending = "/chat/completions"
-        self._url = base if base.endswith(ending) else base + ending
+        route = "/chat/completions"
+        self._url = base if base.endswith(route) else base + route
         self._headers = {"Content-Type": "application/json"}
         if options.api_key_env:
             key = os.environ.get(options.api_key_env)
@@ -91,27 +99,24 @@ class Endpoint:
             RunError: the server refuses, or does not answer after all retries.
         """
         options = self._options
-        examples = choose(train if options.k else (), options.k, options.selection, seed)
+        labelled = train if options.k else ()
+        selector = example_selector(labelled, options.k, options.selection, seed)
+        size = options.max_chars
 
-        most = options.max_chars
+        def answer(question: Question) -> str:
+            document, window = question
+            examples = [(_clipped(e.text, size), e) for e in selector(document)]
+            text = document.text[window.start : window.end]
+            return self._request(document.id, self._prompts.messages(text, examples), seed)
 
-        def ask(question: tuple[Document, Stretch]) -> str:
-            document, part = question
-            shown = [(_shortened(e.text, most), e) for e in examples(document)]
-            messages = self._prompts.messages(document.text[part.begin : part.end], shown)
-            return self._request(document.id, messages, seed)
-
-        questions = [(d, part) for d in test for part in by_characters(d.text, most)]
+        questions = [(d, window) for d in test for window in character_windows(d.text, size)]
         pool = ThreadPoolExecutor(options.concurrency)
         try:
-            answers = list(pool.map(ask, questions))
+            answers = list(pool.map(answer, questions))
         finally:
             # After a refusal the requests that wait must not be sent.
             pool.shutdown(cancel_futures=True)
-        said: dict[str, list[tuple[Stretch, str]]] = {d.id: [] for d in test}
-        for (document, part), answer in zip(questions, answers, strict=True):
-            said[document.id].append((part, answer))
-        return [said_of(d, said[d.id], self._prompts).prediction for d in test]
+        return joined_predictions(test, questions, answers, self._prompts)
 
     def _request(self, doc_id: str, messages: Sequence[Message], seed: int) -> str:
         options = self._options
@@ -123,8 +128,8 @@ class Endpoint:
             "seed": seed,
         }
         if options.constrained:
-            answer = {"name": "answer", "strict": True, "schema": self._prompts.schema()}
-            body["response_format"] = {"type": "json_schema", "json_schema": answer}
+            schema = {"name": "answer", "strict": True, "schema": self._prompts.schema()}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
         request = urllib.request.Request(
             self._url, json.dumps(body).encode(), self._headers, method="POST"
         )
@@ -133,7 +138,7 @@ class Endpoint:
             pause = options.backoff_s * 2**attempt
             try:
                 with _OPENER.open(request, timeout=options.timeout_s) as response:
-                    return self._content(json.load(response))
+                    return json.load(response)["choices"][0]["message"]["content"] or ""
             except urllib.error.HTTPError as error:
                 with error:
                     problem = f"HTTP {error.code}"
@@ -143,7 +148,6 @@ class Endpoint:
             except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
                 problem = type(error).__name__
             if attempt < options.retries:
-                self.usage.add(retries=1)
                 # Spread, so that requests refused together do not come back together.
                 time.sleep(min(pause, _LONGEST_PAUSE_S) * random.uniform(0.75, 1.25))
         # Neither the request nor the server's words: both can hold the document.
@@ -151,16 +155,6 @@ class Endpoint:
             f"{self._url}: no answer for document {doc_id} ({problem}); check the server and "
             "options.url, model and api_key_env, then resume"
         ) from None
-
-    def _content(self, answer: Any) -> str:
-        used = answer.get("usage") or {}
-        content = answer["choices"][0]["message"]["content"]
-        self.usage.add(
-            requests=1,
-            prompt_tokens=int(used.get("prompt_tokens") or 0),
-            completion_tokens=int(used.get("completion_tokens") or 0),
-        )
-        return content or ""
 
 
 def _seconds(header: str | None) -> float:
@@ -171,6 +165,6 @@ def _seconds(header: str | None) -> float:
         return 0.0
 
 
-def _shortened(text: str, most: int) -> str:
+def _clipped(text: str, size: int) -> str:
     """An example's beginning and end."""
-    return text if len(text) <= most else f"{text[: most // 2]} … {text[-(most // 2) :]}"
+    return text if len(text) <= size else f"{text[: size // 2]} … {text[-(size // 2) :]}"

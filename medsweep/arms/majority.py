@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from medsweep.arms._base import ArmOptions
 from medsweep.corpus import Document
 from medsweep.tasks import Task
 from medsweep.tasks.multilabel import likely_labels
-from medsweep.training._base import Prediction
+from medsweep.tasks.prediction import Prediction
 
 
 class Majority:
@@ -21,7 +22,7 @@ class Majority:
 
     trains = True
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, _options: ArmOptions) -> None:
         self._task = task
         # Nothing of the training documents enters an answer of no spans.
         self.trains = task.kind != "ner"
@@ -37,8 +38,8 @@ class Majority:
         if self._task.kind == "ner":
             return [Prediction(d.id, spans=()) for d in test]
         if self._task.kind == "multilabel":
-            known = [d.labels for d in train if d.labels is not None]
-            rows = [[name in labels for name in self._task.labels] for labels in known]
+            gold = [d.labels for d in train if d.labels is not None]
+            rows = [[name in labels for name in self._task.labels] for labels in gold]
             shares = np.mean(rows or [[False] * len(self._task.labels)], axis=0)
             return [likely_labels(d.id, self._task.labels, shares) for d in test]
         counts = Counter(d.label for d in train if d.label is not None)

@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
-from medsweep.arms.options import PredictionsOptions
+from pydantic import Field
+
+from medsweep.arms._base import ArmOptions
 from medsweep.corpus import Document, Span
-from medsweep.corpus.readers._fields import as_value
-from medsweep.errors import DataError
+from medsweep.corpus.values import as_value
+from medsweep.errors import ConfigError, DataError
 from medsweep.stats.metrics import labels_of
-from medsweep.tasks import Task
-from medsweep.training._base import Prediction
+from medsweep.tasks import Task, TaskKind
+from medsweep.tasks.prediction import Prediction
+
+
+class PredictionsOptions(ArmOptions):
+    """Predictions that were made elsewhere; a second annotator is a reference, too."""
+
+    path: Path
+    """CSV, JSONL or parquet, a row a test document."""
+    columns: dict[Literal["doc_id", "pred"], str] = Field(default={})
+    """What the table calls doc_id and pred."""
+
+    def check(self, kind: TaskKind, labels: Sequence[str] | None, where: str) -> None:  # noqa: ARG002
+        """The table must be there, in a form that is read."""
+        where = f"{where}.path"
+        if self.path.suffix.lower() not in (".csv", ".jsonl", ".parquet"):
+            raise ConfigError(
+                "neither .csv, .jsonl nor .parquet", where=where, fix="convert the table"
+            )
+        if not self.path.is_file():
+            raise ConfigError(f"no such file: {self.path}", where=where, fix="correct the path")
 
 
 class Predictions:
@@ -79,9 +101,9 @@ class Predictions:
                 )
         ids = [str(v) for v in table[self._id]]
         if len(set(ids)) < len(ids):
-            twice = next(i for i in ids if ids.count(i) > 1)
+            repeated = next(i for i in ids if ids.count(i) > 1)
             raise DataError(
-                f"document {twice} has several rows",
+                f"document {repeated} has several rows",
                 where=str(path),
                 fix="keep one row a document",
             )
@@ -90,9 +112,9 @@ class Predictions:
     def _prediction(self, doc_id: str, value: str) -> Prediction:
         if self._task.kind == "classification":
             # Others' tables write labels in their own case, and with spaces.
-            alike = {label.strip().casefold(): label for label in self._task.labels}
-            known = value in self._task.labels
-            label = value if known else alike.get(value.strip().casefold(), value)
+            folded = {label.strip().casefold(): label for label in self._task.labels}
+            exact = value in self._task.labels
+            label = value if exact else folded.get(value.strip().casefold(), value)
             return Prediction(doc_id, label=label or None)
         if not value:
             return Prediction(doc_id)
@@ -122,7 +144,7 @@ def _span(value: Any) -> Span:
     if not isinstance(kind, str):
         raise TypeError
     fields = rest.pop() if rest and isinstance(rest[-1], dict) else {}
-    found = ((str(field), as_value(v)) for field, v in fields.items())
-    attributes = tuple(sorted((f, v) for f, v in found if v is not None))
+    values = ((str(field), as_value(v)) for field, v in fields.items())
+    attributes = tuple(sorted((f, v) for f, v in values if v is not None))
     fragments = tuple((int(a), int(b)) for a, b in rest[0]) if rest else ()
     return Span(int(start), int(end), kind, fragments, attributes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -12,30 +13,35 @@ from medsweep.corpus import Document
 _K1, _B = 1.2, 0.75
 
 
-def choose(
-    train: Sequence[Document], k: int, how: str, seed: int
-) -> Callable[[Document], list[Document]]:
-    """A function from a document to its examples, at most ``k``.
+Selection = Literal["random", "bm25"]
+# From a document to its examples.
+ExampleSelector = Callable[[Document], list[Document]]
+
+
+def example_selector(
+    train: Sequence[Document], k: int, selection: Selection, seed: int
+) -> ExampleSelector:
+    """Chooses the examples of a document, at most ``k``.
 
     ``random`` gives the same examples for every document, drawn over the classes in turn.
     ``bm25`` gives the most similar ones, the most similar last, next to the question.
     """
     labelled = [d for d in train if d.has_gold]
-    if how == "bm25" and labelled:
+    if selection == "bm25" and labelled:
         return _Bm25(labelled, k)
-    picked = _in_turn(labelled, k, seed)
-    return lambda _: picked
+    sample = _balanced_sample(labelled, k, seed)
+    return lambda _: sample
 
 
-def _in_turn(train: Sequence[Document], k: int, seed: int) -> list[Document]:
+def _balanced_sample(train: Sequence[Document], k: int, seed: int) -> list[Document]:
     rng = np.random.default_rng(seed)
     by_label: dict[str | None, list[Document]] = {}
     for i in rng.permutation(len(train)):
         by_label.setdefault(train[i].label, []).append(train[i])
     groups = [by_label[label] for label in sorted(by_label, key=str)]
     rows = range(max(map(len, groups), default=0))
-    picked = [group[row] for row in rows for group in groups if row < len(group)][:k]
-    return [picked[i] for i in rng.permutation(len(picked))]
+    sample = [group[row] for row in rows for group in groups if row < len(group)][:k]
+    return [sample[i] for i in rng.permutation(len(sample))]
 
 
 class _Bm25:
@@ -56,7 +62,7 @@ class _Bm25:
         self._weights = counts
 
     def __call__(self, document: Document) -> list[Document]:
-        asked = self._words.transform([document.text])
-        scores = np.asarray((self._weights @ asked.T).todense()).ravel()
+        query = self._words.transform([document.text])
+        scores = np.asarray((self._weights @ query.T).todense()).ravel()
         order = np.argsort(-scores, kind="stable")[: self._k]
         return [self._train[i] for i in order[::-1]]

@@ -4,45 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medsweep.arms.linear import class_probabilities, classify, labelled
-from medsweep.arms.tagging import spans_of, tags_of, words_of
+from medsweep.arms.linear import LinearArm, class_probabilities, classify, labelled
 from medsweep.corpus import Document
-from medsweep.tasks import Task, head_labels
-from medsweep.training._base import Prediction
+from medsweep.prompting.tagging import spans_of, tags_of, words_of
+from medsweep.tasks import head_labels
+from medsweep.tasks.prediction import Prediction
 
 
-class Tfidf:
+class Tfidf(LinearArm):
     """Whole documents: TF-IDF of words and pairs of words. NER: a tag for each word.
 
     NER looks at a word, its shape, beginning and end, and at two neighbours on either side;
     tags are chosen one by one, without a model of their order.
     """
 
-    trains = True
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-
-    def predict(
-        self,
-        train: Sequence[Document],
-        test: Sequence[Document],
-        *,
-        seed: int,  # noqa: ARG002 - lbfgs has no randomness
-    ) -> list[Prediction]:
-        """Fit on ``train`` and predict."""
-        return (self._tag if self._task.kind == "ner" else self._classify)(train, test)
-
     def _classify(self, train: Sequence[Document], test: Sequence[Document]) -> list[Prediction]:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        known = labelled(self._task, train)
+        train = labelled(self._task, train)
         vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
         # A word of its own for every text: a vocabulary without a word is an error otherwise.
         mark = "medsweepdocument"
-        fitted = vectorizer.fit_transform([f"{d.text} {mark}" for d in known] or [mark])
-        asked = vectorizer.transform([f"{d.text} {mark}" for d in test]) if test else fitted[:0]
-        return classify(self._task, fitted, known, asked, test)
+        fitted = vectorizer.fit_transform([f"{d.text} {mark}" for d in train] or [mark])
+        features = vectorizer.transform([f"{d.text} {mark}" for d in test]) if test else fitted[:0]
+        return classify(self._task, train, fitted, test, features)
 
     def _tag(self, train: Sequence[Document], test: Sequence[Document]) -> list[Prediction]:
         from sklearn.feature_extraction import DictVectorizer
@@ -61,19 +46,21 @@ class Tfidf:
             return [Prediction(d.id, spans=()) for d in test]
         vectorizer = DictVectorizer()
         fitted = vectorizer.fit_transform(rows)
-        every = [words_of(d.text) for d in test]
-        asked = [f for d, w in zip(test, every, strict=True) for f in _features(d.text, w)]
+        words_by_document = [words_of(d.text) for d in test]
+        test_rows = [
+            f for d, w in zip(test, words_by_document, strict=True) for f in _features(d.text, w)
+        ]
         best = class_probabilities(
             fitted,
             targets,
-            vectorizer.transform(asked) if asked else fitted[:0],
+            vectorizer.transform(test_rows) if test_rows else fitted[:0],
             len(names),
             balanced=False,
             c=10.0,
             tol=1e-3,
         ).argmax(axis=1)
         predictions, place = [], 0
-        for document, words in zip(test, every, strict=True):
+        for document, words in zip(test, words_by_document, strict=True):
             tags = [names[i] for i in best[place : place + len(words)]]
             place += len(words)
             predictions.append(Prediction(document.id, spans=spans_of(words, tags)))

@@ -2,26 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import StrictBool
 
-from medsweep.arms.decoder import Decoder
-from medsweep.arms.options import STRETCH, ZeroShotOptions
-from medsweep.arms.prompts import Prompts
-from medsweep.arms.stretches import LEAST, Stretch, said_of, within_seams
+from medsweep.arms._base import Count, Tokens
+from medsweep.arms.prompted import PromptOptions, Question, joined_predictions
+from medsweep.arms.selection import ExampleSelector
 from medsweep.corpus import Document
 from medsweep.errors import ConfigError
 from medsweep.models import ModelFolder
-from medsweep.tasks import Task
+from medsweep.prompting.likelihood import likeliest_label
+from medsweep.prompting.window import MIN_WINDOW, largest_window
+from medsweep.tasks import Task, TaskKind
 from medsweep.tasks._base import NO_LIKELIHOOD
-from medsweep.training._base import Prediction
+from medsweep.tasks.prediction import Prediction
 
+# Tokens of a window, unless options say. Attention's scores grow with its square, and a list of
+# mentions with its length.
+WINDOW_TOKENS: Mapping[TaskKind, int] = {"classification": 2048, "multilabel": 2048, "ner": 512}
 # A label in JSON; a list of them; a list of mentions.
-_NEW_TOKENS = {"classification": 32, "multilabel": 256, "ner": 512}
+_NEW_TOKENS: Mapping[TaskKind, int] = {"classification": 32, "multilabel": 256, "ner": 512}
 
-Examples = Callable[[Document], list[Document]]
+
+class ZeroShotOptions(PromptOptions):
+    """A prompted local decoder."""
+
+    method: Literal["likelihood", "generate"] | None = None
+    """likelihood compares the labels' log-probabilities and always answers; generate lets the model
+    write JSON, which may fail to parse. NER and multi-label tasks generate [likelihood, if it can
+    be]."""
+    max_length: Tokens | None = None
+    """Tokens of a window; a longer document is asked about in several that overlap, and their
+    answers are joined [2048, NER: 512, or what the model's context leaves]."""
+    max_new_tokens: Count | None = None
+    """Tokens that may be generated for a document [by the task]."""
+    constrained: StrictBool = False
+    """Whether nothing but JSON that answers the question can be generated; needs
+    `medsweep[constrained]`."""
+
+    def check(self, kind: TaskKind, labels: Sequence[str] | None, where: str) -> None:
+        """The method must fit the task, and constraints the method."""
+        gold = NO_LIKELIHOOD.get(kind)
+        if gold and self.method == "likelihood":
+            raise ConfigError(
+                f"{gold} have no likelihood to compare", where=f"{where}.method", fix="use generate"
+            )
+        if self.constrained and not gold and self.method != "generate":
+            raise ConfigError(
+                "only what is generated can be constrained",
+                where=f"{where}.constrained",
+                fix="add method: generate",
+            )
+        if self.constrained and find_spec("llguidance") is None:
+            raise ConfigError(
+                "needs the package llguidance",
+                where=f"{where}.constrained",
+                fix="pip install 'medsweep[constrained]'",
+            )
+        super().check(kind, labels, where)
 
 
 class ZeroShot:
@@ -32,21 +75,19 @@ class ZeroShot:
     """
 
     trains = False
+    _name = "zero_shot"
 
-    def __init__(self, task: Task, model: ModelFolder, options: ZeroShotOptions) -> None:
+    def __init__(self, task: Task, options: ZeroShotOptions, model: ModelFolder) -> None:
+        from medsweep.prompting.decoder import Decoder
+
         self._task, self._options = task, options
         default = "generate" if task.kind in NO_LIKELIHOOD else "likelihood"
         self._method = options.method or default
-        self._prompts = Prompts.of(
-            task,
-            names=options.names,
-            instruction=options.instruction,
-            as_json=self._method == "generate",
-        )
-        self._decoder = Decoder(model)
+        self._prompts = options.prompts(task, as_json=self._method == "generate")
+        self._decoder = Decoder.load(model)
         schema = self._prompts.schema()
         self._grammar = self._decoder.grammar(schema) if options.constrained else None
-        self._most = options.max_new_tokens or _NEW_TOKENS[task.kind]
+        self._new_tokens = options.max_new_tokens or _NEW_TOKENS[task.kind]
 
     def predict(
         self, train: Sequence[Document], test: Sequence[Document], *, seed: int
@@ -56,88 +97,71 @@ class ZeroShot:
         Raises:
             ConfigError: the model's context does not even hold the instruction.
         """
-        examples, length = self._examples(train, seed), self._length()
-        questions: list[tuple[Document, Stretch]] = []
+        examples, size = self._selector(train, seed), self._window_tokens()
+        questions: list[Question] = []
         prompts: list[list[int]] = []
         for document in test:
-            shown, text = examples(document), self._decoder.blanked(document.text)
-            for part in self._decoder.stretches(text, length):
-                questions.append((document, part))
-                prompts.append(self._prompt(text[part.begin : part.end], shown))
+            selected, text = examples(document), self._decoder.mask_control_tokens(document.text)
+            for window in self._decoder.windows(text, size):
+                questions.append((document, window))
+                prompts.append(self._prompt(text[window.start : window.end], selected))
         if self._method == "likelihood":
             return self._likeliest(test, questions, prompts)
-        written = self._decoder.write(prompts, self._most, self._grammar)
-        said: dict[str, list[tuple[Stretch, str]]] = {d.id: [] for d in test}
-        for (document, part), answer in zip(questions, written, strict=True):
-            said[document.id].append((part, answer))
-        return [said_of(d, said[d.id], self._prompts).prediction for d in test]
+        answers = self._decoder.generate(prompts, self._new_tokens, self._grammar)
+        return joined_predictions(test, questions, answers, self._prompts)
 
-    def _examples(
+    def _likeliest(
+        self, test: Sequence[Document], questions: Sequence[Question], prompts: list[list[int]]
+    ) -> list[Prediction]:
+        """The label that is likeliest in the mean over a document's windows."""
+        labels = self._task.labels
+        answers = [self._decoder.answer_ids(self._prompts.names[label]) for label in labels]
+        rows: dict[str, list[NDArray[np.float64]]] = {d.id: [] for d in test}
+        scores = self._decoder.scores(prompts, answers)
+        for (document, _), row in zip(questions, scores, strict=True):
+            rows[document.id].append(row)
+        return [likeliest_label(d.id, labels, np.stack(rows[d.id])) for d in test]
+
+    def _selector(
         self,
         train: Sequence[Document],  # noqa: ARG002 - few-shot uses them
         seed: int,  # noqa: ARG002
-    ) -> Examples:
+    ) -> ExampleSelector:
         return lambda _: []
 
-    def _shown(self, example: Document) -> str:
+    def _example_text(self, example: Document) -> str:
         raise NotImplementedError  # zero-shot has no examples
 
-    def _likeliest(
-        self,
-        test: Sequence[Document],
-        questions: Sequence[tuple[Document, Stretch]],
-        prompts: list[list[int]],
-    ) -> list[Prediction]:
-        """The label that is likeliest in the mean over a document's stretches."""
-        labels = self._task.labels
-        answers = [self._decoder.label(self._prompts.names[label]) for label in labels]
-        each: dict[str, list[NDArray[np.float64]]] = {d.id: [] for d in test}
-        for (document, _), row in zip(
-            questions, self._decoder.scores(prompts, answers), strict=True
-        ):
-            each[document.id].append(row)
-        predictions = []
-        for document in test:
-            mean = np.mean(each[document.id], axis=0)
-            chances = np.exp(mean - mean.max())
-            scores = dict(zip(labels, (chances / chances.sum()).tolist(), strict=True))
-            predictions.append(
-                Prediction(document.id, label=labels[int(mean.argmax())], scores=scores)
-            )
-        return predictions
-
-    def _length(self) -> int:
-        """Tokens of a stretch: what is asked for, but no more than the model's context leaves."""
-        empty = self._prompts.messages("")
-        room = self._decoder.longest - self._most
-        room -= len(self._decoder.prompt(empty, self._prompts.plain(empty)))
-        room -= min(room // 2, self._shown_tokens())
-        left = within_seams(room)
-        if left < LEAST:
-            raise self._too_long()
-        return min(self._options.max_length or STRETCH[self._task.kind], left)
-
-    def _shown_tokens(self) -> int:
+    def _example_tokens(self) -> int:
         """What examples may take."""
         return 0
 
-    def _prompt(self, text: str, examples: Sequence[Document]) -> list[int]:
+    def _window_tokens(self) -> int:
+        """Tokens of a window: what is asked for, but no more than the model's context leaves."""
+        empty = self._prompts.messages("")
+        room = self._decoder.context - self._new_tokens
+        room -= len(self._decoder.prompt_ids(empty, self._prompts.plain(empty)))
+        room -= min(room // 2, self._example_tokens())
+        most = largest_window(room)
+        if most < MIN_WINDOW:
+            raise self._too_long()
+        return min(self._options.max_length or WINDOW_TOKENS[self._task.kind], most)
+
+    def _prompt(self, text: str, selected: Sequence[Document]) -> list[int]:
         """Fits the model's context: examples give way, from the least similar."""
-        shown = [(self._shown(e), e) for e in examples]
+        examples = [(self._example_text(e), e) for e in selected]
         while True:
-            messages = self._prompts.messages(text, shown)
-            ids = self._decoder.prompt(messages, self._prompts.plain(messages))
-            if len(ids) <= self._decoder.longest - self._most:
+            messages = self._prompts.messages(text, examples)
+            ids = self._decoder.prompt_ids(messages, self._prompts.plain(messages))
+            if len(ids) <= self._decoder.context - self._new_tokens:
                 return ids
-            if not shown:
+            if not examples:
                 raise self._too_long()
-            shown = shown[1:]
+            examples = examples[1:]
 
     def _too_long(self) -> ConfigError:
         return ConfigError(
-            f"the prompt does not fit the model's {self._decoder.longest} tokens",
+            f"the prompt does not fit the model's {self._decoder.context} tokens",
             where=f"arms.{self._name}.options",
             fix="shorten the instruction or lower max_new_tokens",
         )
-
-    _name = "zero_shot"

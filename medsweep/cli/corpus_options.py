@@ -2,20 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from medsweep.corpus._base import MAX_MISPLACED as _MAX_MISPLACED
 from medsweep.corpus.readers import known
 from medsweep.errors import ConfigError
 
 if TYPE_CHECKING:
     from medsweep.corpus import Columns
 
-FORMAT = click.option(
-    "--format", "format_", metavar="F", help=f"Format, where the file does not tell: {known()}."
-)
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_FORMAT_HELP = f"Format, where the file does not tell: {known()}."
 LAYER = click.option("--layer", metavar="NAME", help="Annotation layer, for formats with several.")
+FORMAT = click.option("--format", "format_", metavar="F", help=_FORMAT_HELP)
+_OPTIONS = (
+    click.option("--format", metavar="F", help=_FORMAT_HELP),
+    LAYER,
+    click.option(
+        "--annotator",
+        metavar="NAME",
+        help="Whose annotations to read, where documents have several people's.",
+    ),
+    click.option(
+        "--encoding", metavar="E", help="Of text files, such as cp1252 [UTF-8, or as they show]."
+    ),
+)
+
+
+def READING(command: _Command) -> _Command:  # noqa: N802 - stands where decorators stand
+    """The options that say how a corpus is read, by the names that ``scan`` takes."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+MAX_MISPLACED = click.option(
+    "--max-misplaced",
+    type=click.FloatRange(0, 1),
+    default=_MAX_MISPLACED,
+    metavar="SHARE",
+    help="Refuse a corpus with more of its mentions out of place, which are left out "
+    f"[{_MAX_MISPLACED}].",
+)
 COLUMNS = click.option(
     "--column",
     "names",

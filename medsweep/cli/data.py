@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from medsweep.cli.corpus_options import COLUMNS, FORMAT, LAYER, columns_of
+from medsweep.cli.corpus_options import COLUMNS, MAX_MISPLACED, READING, columns_of
 from medsweep.cli.data_check import check
 from medsweep.errors import ConfigError
 
@@ -41,16 +42,15 @@ Examples:
     metavar="F",
     help="Format to write: jsonl, csv, tsv, conll, brat, webanno-tsv; else OUT's ending.",
 )
-@FORMAT
-@LAYER
+@READING
 @COLUMNS
+@MAX_MISPLACED
 def convert(
     source: Path,
     target: Path,
     to: str | None,
-    format_: str | None,
-    layer: str | None,
     names: tuple[str, ...],
+    **how: Any,
 ) -> None:
     """Write a file or folder as JSON lines, a table, CoNLL, brat or WebAnno TSV.
 
@@ -60,7 +60,8 @@ def convert(
     import json
     from collections import Counter
 
-    from medsweep.corpus.read import resolve_files, scan
+    from medsweep.corpus._base import Changes
+    from medsweep.corpus.read import scan
     from medsweep.corpus.summary import summarise
     from medsweep.corpus.write import write_atomically
     from medsweep.corpus.writers import writer_for
@@ -71,16 +72,16 @@ def convert(
         raise ConfigError("no such folder", where=str(target.parent), fix="make it first")
     if target.exists() and source.exists() and target.samefile(source):
         raise ConfigError("would be overwritten by itself", where=str(target), fix="name another")
-    changes: Counter[str] = Counter()
-    documents = list(scan(source, format=format_, columns=columns, layer=layer, changes=changes))
-    reader, files = resolve_files(source, format_, columns)
+    changes = Changes()
+    documents = list(scan(source, columns=columns, changes=changes, **how))
     summary = summarise(documents)
     lost: Counter[str] = Counter()
     writer.write(documents, target, lost)
     report = {
-        "format": reader.name,
-        "files": len(files),
+        "format": changes.format,
+        "files": changes.files,
         "changes": dict(sorted(changes.items())),
+        "misplaced": [error.where for error in changes.misplaced],
         "written": writer.name,
         "changed_by_writing": dict(sorted(lost.items())),
         **summary.to_dict(),
@@ -92,7 +93,7 @@ def convert(
     mentions = sum(summary.types.values())
     click.echo(
         f"{target}: {summary.documents} documents, {labelled} with a label, "
-        f"{mentions} mentions, from {len(files)} {reader.name} file(s)",
+        f"{mentions} mentions, from {changes.files} {changes.format} file(s)",
         err=True,
     )
     for act, kinds in (("reading", changes), ("writing", lost)):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from medsweep.cli.corpus_options import COLUMNS, FORMAT, LAYER, columns_of
+from medsweep.cli.corpus_options import COLUMNS, READING, columns_of
 from medsweep.errors import ConfigError
-from medsweep.training._base import Recipe
+from medsweep.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from medsweep.corpus import Document
@@ -28,8 +28,7 @@ Examples:
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-@FORMAT
-@LAYER
+@READING
 @COLUMNS
 @click.option(
     "--model", "models", multiple=True, metavar="M", help="Count its tokens. May be repeated."
@@ -47,14 +46,13 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 def check(
     files: tuple[Path, ...],
-    format_: str | None,
-    layer: str | None,
     names: tuple[str, ...],
     models: tuple[str, ...],
     max_length: int | None,
     sizes: str | None,
     html: Path | None,
     as_json: bool,
+    **how: Any,
 ) -> None:
     """Look through corpora: classes, lengths, repeats, what files share, damage.
 
@@ -75,7 +73,8 @@ def check(
     corpora: dict[str, list[Document]] = {}
     changed: dict[str, dict[str, list[str]]] = {}
     for name, counted in changes.items():
-        read = scan(name, format=format_, columns=columns, layer=layer, changes=counted)
+        # What is wrong with a corpus is to be seen here, whatever the share of it.
+        read = scan(name, columns=columns, max_misplaced=1.0, changes=counted, **how)
         corpora[name], changed[name] = changed_mentions(read, counted)
     found = check_corpora(corpora, changes, changed, numbers)
     _add_tokens(found, corpora, models, max_length or Recipe().max_length)

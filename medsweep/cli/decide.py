@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from medsweep.cli.decide_table import as_predictions, gathered, reference_of
 from medsweep.errors import ConfigError, DataError, InputError
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Examples:
   medsweep decide predictions.csv --reference zero_shot:llama-70b --metric macro_f1 --margin 0.05
   medsweep decide predictions.parquet --reference tfidf --metric accuracy --margin 0.03 --out v
+  medsweep decide wide.csv --reference big --metric accuracy --margin 0.05 \\
+      --column gold=dx --column pred=big --column pred=small
   medsweep decide spans.jsonl --reference finetuned:large --metric span_f1 --margin 0.02 \\
       --params params.json --groups patient
 """
@@ -50,7 +53,36 @@ Examples:
     help="Candidate models that were planned and are not in the table: they keep their share of "
     "alpha [0].",
 )
-@click.option("--groups", metavar="COLUMN", help="Column of the patient, where patients repeat.")
+@click.option(
+    "--pool",
+    type=click.IntRange(min=1),
+    help="Labelled documents that the training sets were drawn from: draws from few overlap, and "
+    "show less than new labels would.",
+)
+@click.option(
+    "--systems",
+    type=click.Choice(["all", "tuned"]),
+    default="all",
+    help="Judge all systems in one correction, or the tuned ones alone [all].",
+)
+@click.option(
+    "--sensitivity/--no-sensitivity",
+    default=True,
+    help="Ask that the reference is better than the majority by more than the margin [yes].",
+)
+@click.option(
+    "--groups",
+    metavar="COLUMN",
+    help="Column of the patient, where patients repeat [group, where there is one].",
+)
+@click.option(
+    "--column",
+    "names",
+    multiple=True,
+    metavar="PART=NAME",
+    help="Column of a part (arm, model, train_size, draw, doc_id, gold, pred, group), such as "
+    "gold=dx. pred may be named for several columns, one a model.",
+)
 @click.option(
     "--task",
     help="classification, multilabel or ner [what the metric belongs to; F1 is classification's].",
@@ -65,26 +97,25 @@ def command(
     predictions: Path,
     reference: str,
     metric: str,
-    margin: float,
-    alpha: float,
     params: Path | None,
-    absent: int,
     groups: str | None,
+    names: tuple[str, ...],
     task: str | None,
     seed: int,
     out: Path | None,
+    **options: Any,
 ) -> None:
     """Give the verdict for predictions made by anything.
 
     PREDICTIONS is a .parquet, .csv or .jsonl file with the columns arm, model, train_size, draw,
     doc_id, gold, pred: one row a document and system. An arm without a model or a training size
-    leaves them empty; an empty pred could not be parsed and is wrong. Labels of a multi-label task
-    are JSON lists ["a", "b"], spans [[start, end, "type"], ...]; attributes are an object at the
-    end of a span. Candidates are the finetuned rows, or else the other models of the reference's
-    arm.
+    leaves them empty, and a table of one kind of system needs none of these. --column says where a
+    column has another name; a table may have a column of answers for each model. An empty pred
+    could not be parsed and is wrong. Labels of a multi-label task are JSON lists ["a", "b"], spans
+    [[start, end, "type"], ...]; attributes are an object at the end of a span. Candidates are the
+    finetuned rows, or else the other models of the reference's arm; other systems are judged, too.
     """
     from medsweep.cli.verdict import show
-    from medsweep.stats import METRICS
     from medsweep.stats.decide import decide
 
     if seed < 0:
@@ -93,28 +124,25 @@ def command(
         raise ConfigError(
             "holds a sweep, whose verdict would be lost", where=str(out), fix="choose another --out"
         )
-    kind = task or next((k for k, metrics in METRICS.items() if metric in metrics), None)
-    if kind is None:
-        known = ", ".join(m for metrics in METRICS.values() for m in metrics)
-        raise ConfigError(
-            f"unknown metric {metric}", where="--metric", fix=f"choose one of {known}"
-        )
-    arm, _, model = reference.partition(":")
-    frame = read_predictions(predictions)
+    kind = task or _kind_of(metric)
+    frame, numbers = gathered(
+        lambda: as_predictions(read_predictions(predictions), names, str(predictions)),
+        lambda: _read_params(params) if params is not None else None,
+    )
+    groups = groups or ("group" if "group" in frame else None)
+    arm, _, model = reference_of(reference, frame).partition(":")
     try:
         verdict = decide(
             frame,
             task=kind,
             metric=metric,
             reference={"arm": arm, "model": model or None},
-            margin=margin,
-            alpha=alpha,
-            params=_read_params(params) if params is not None else None,
+            params=numbers,
             groups=groups,
-            absent=absent,
             seed=seed,
             name=predictions.stem,
             provenance=_provenance(predictions, seed),
+            **options,
         ).to_dict()
     except InputError as error:
         raise _placed(error, predictions) from None
@@ -123,8 +151,21 @@ def command(
     show(verdict, out)
 
 
+def _kind_of(metric: str) -> str:
+    """The first kind of task that has such a metric."""
+    from medsweep.stats import METRICS
+
+    kind = next((k for k, metrics in METRICS.items() if metric in metrics), None)
+    if kind is None:
+        known = ", ".join(m for metrics in METRICS.values() for m in metrics)
+        raise ConfigError(
+            f"unknown metric {metric}", where="--metric", fix=f"choose one of {known}"
+        )
+    return kind
+
+
 def read_predictions(path: Path) -> pd.DataFrame:
-    """Read a table of predictions; labels that look like numbers or gaps stay as written.
+    """Read a table of predictions; labels that look like gaps stay labels.
 
     Raises:
         DataError: the file is missing, of another kind, or cannot be parsed.
@@ -239,7 +280,8 @@ def _write(verdict: dict[str, Any], frame: pd.DataFrame, out: Path) -> None:
 
     # Predictions are about patients: for this user only.
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
-    table = normalise(frame)[list(COLUMNS)]
+    groups = [c for c in ("group",) if c in frame]
+    table = normalise(frame)[[*COLUMNS, *groups]]
     part = out / ".part"
     table.to_parquet(part, index=False)
     part.replace(out / "predictions.parquet")

@@ -23,7 +23,7 @@ def command() -> None:
     import torch
 
     from medsweep.models.convert import cache_folder
-    from medsweep.training.precision import native_bf16
+    from medsweep.models.precision import native_bf16
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

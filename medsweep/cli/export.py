@@ -38,9 +38,15 @@ def command(
     Before the command says done, the folder is loaded with plain PEFT and must give the very
     test predictions that the sweep scored.
     """
-    from medsweep.export import export_adapter
+    from medsweep.console import ProgressConsole
 
-    checked = export_adapter(folder, target, model=model, size=size, draw=draw, fold=fold)
+    # Before the imports, which take seconds.
+    with ProgressConsole().status("reading the verdict") as status:
+        from medsweep.export import export_adapter
+
+        checked = export_adapter(
+            folder, target, model=model, size=size, draw=draw, fold=fold, begin=status.update
+        )
     click.echo(
         f"{target}: adapter {checked.name}, reloaded with plain PEFT; "
         f"{checked.documents} of {checked.documents} test predictions are the sweep's"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from medsweep.cli.corpus_options import COLUMNS, READING, columns_of
+from medsweep.corpus import Columns
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from medsweep.corpus import Document
     from medsweep.tasks._base import TaskKind
@@ -23,7 +27,9 @@ Examples:
   medsweep init notes.jsonl
   medsweep init train.csv --test test.csv --out sweeps/notes.yaml
   medsweep init letters.jsonl --task ner
+  medsweep init befunde.csv --column text=note --column label=dx --encoding cp1252
   medsweep init --sample smoking sample       synthetic notes, and their sweep.yaml
+  medsweep init --sample smoking-short sample short ones, for the quickstart
   medsweep init --sample cardiology sample    German letters with medication
   medsweep init --sample cardiology-findings sample    and with ejection fractions
 """
@@ -38,10 +44,11 @@ Examples:
     type=click.Choice(["classification", "multilabel", "ner"]),
     help="What is asked of a document [told by its label, labels or entities].",
 )
-@click.option("--format", "form", help="Format of the documents, where it cannot be inferred.")
+@READING
+@COLUMNS
 @click.option(
     "--sample",
-    type=click.Choice(["smoking", "cardiology", "cardiology-findings"]),
+    type=click.Choice(["smoking", "smoking-short", "cardiology", "cardiology-findings"]),
     help="Write this synthetic corpus into the folder DIR instead of reading DATA.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the sample [0].")
@@ -50,16 +57,23 @@ def command(
     out: Path | None,
     test: Path | None,
     task: TaskKind | None,
-    form: str | None,
     sample: str | None,
     seed: int,
+    names: tuple[str, ...],
+    **how: str | None,
 ) -> None:
     """Write a commented sweep file for your documents, or a sample corpus.
 
     Nothing is overwritten.
     """
     if sample:
-        given = {"--out": out, "--test": test, "--task": task, "--format": form}
+        given: dict[str, object] = {
+            "--out": out,
+            "--test": test,
+            "--task": task,
+            "--column": names or None,
+        }
+        given |= {f"--{option}": value for option, value in how.items()}
         if extra := [option for option, value in given.items() if value is not None]:
             raise click.UsageError(f"{extra[0]} does not go with --sample; leave it out")
         from medsweep.corpus.samples import write_sample
@@ -70,23 +84,41 @@ def command(
         click.echo(f"next: medsweep plan {written[-1]}")
         return
     out = out or Path("sweep.yaml")
-    _write(out, _text(data, test, task, form, out))
+    _write(out, _text(data, test, task, names, how, out))
     click.echo(out)
     click.echo(f"next: medsweep plan {out}")
 
 
-def _text(data: Path, test: Path | None, task: TaskKind | None, form: str | None, out: Path) -> str:
+def _text(
+    data: Path,
+    test: Path | None,
+    task: TaskKind | None,
+    names: tuple[str, ...],
+    how: dict[str, Any],
+    out: Path,
+) -> str:
+    from collections import Counter
+
     from medsweep.config.models import slug
     from medsweep.corpus import read_documents, scan
     from medsweep.corpus.samples.sweepfile import sweep_text
 
+    columns, changes = _columns(data, names, how), Counter[str]()
     if task is None:
         # What gold is there tells the kind, so that none can be missed.
-        task = _kind(list(scan(data, format=form)), data)
-    documents = read_documents(data, kind=task, format=form)
+        task = _kind(list(scan(data, columns=columns, **how)), data)
+    # A corpus that says which documents are for what is taken at its word.
+    parts = _parts(scan(data, columns=columns, **how)) if test is None else {}
+    documents = read_documents(
+        data, kind=task, columns=columns, changes=changes, part=parts.get("train"), **how
+    )
+    for kind, count in sorted(changes.items()):
+        click.echo(f"  reading: {kind}: {count}", err=True)
     if test is not None:
         # Read for its errors: better now than when the sweep starts.
-        read_documents(test, kind=task, format=form)
+        read_documents(test, kind=task, columns=columns, **how)
+    usual = Columns()
+    renamed = {p: n for p, n in asdict(columns).items() if n != getattr(usual, p)}
     return sweep_text(
         file=out.as_posix(),
         name=slug(data.stem)[:60] or "sweep",
@@ -94,9 +126,37 @@ def _text(data: Path, test: Path | None, task: TaskKind | None, form: str | None
         kind=task,
         train=_beside(data, out),
         test=_beside(test, out) if test else None,
-        format=form,
+        how={**how, "columns": renamed},
+        parts=parts,
         amount=len(documents),
     )
+
+
+def _columns(data: Path, names: tuple[str, ...], how: dict[str, Any]) -> Columns:
+    """The columns that were named, and those that were told by what they hold."""
+    from medsweep.corpus.columns import guessed_columns
+    from medsweep.errors import DataError
+
+    named = columns_of(names)
+    if not data.exists():
+        raise DataError("no such file or folder", where=str(data))
+    found = guessed_columns(data, named, format=how["format"], encoding=how["encoding"])
+    new = [f"{p}={n}" for p, n in asdict(found).items() if n != getattr(named, p)]
+    if new:
+        click.echo(
+            f"columns told by what they hold: {', '.join(new)}; --column overrules", err=True
+        )
+    return found
+
+
+def _parts(documents: Iterable[Document]) -> dict[str, str]:
+    """The split of training, dev and test documents, where a corpus has training and test ones."""
+    from medsweep.corpus.read import part_of
+
+    splits = {part_of(d.split): d.split for d in documents if d.split is not None}
+    if not {"train", "test"} <= splits.keys():
+        return {}
+    return {part: splits[part] for part in ("train", "dev", "test") if part in splits}
 
 
 def _kind(documents: Sequence[Document], data: Path) -> TaskKind:
@@ -117,7 +177,7 @@ def _kind(documents: Sequence[Document], data: Path) -> TaskKind:
         raise DataError(
             "has neither labels nor entities",
             where=str(data),
-            fix='add "label", "labels" or "entities" to the documents',
+            fix='add "label", "labels" or "entities", or name the column: --column label=NAME',
         )
     return kinds[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from medsweep.sweep.plan import Plan
+    from medsweep.plan.plan import Plan
 
 
 @click.command(
@@ -35,33 +36,44 @@ def command(sweep_file: Path, overrides: tuple[str, ...], as_json: bool) -> None
     """Say what a sweep would do, before anything is trained.
 
     Cells and trials; tokens, memory and time a model, estimated for this machine; labels a class
-    in every rung of the ladder; and what the test set can decide at this margin.
+    at every size of the ladder; and what the test set can decide at this margin.
     """
     import json
 
-    from medsweep.config import load_sweep
-    from medsweep.sweep.plan import make_plan
+    from medsweep.console import ProgressConsole
 
-    plan = make_plan(load_sweep(sweep_file, overrides))
-    found = {
-        "name": plan.sweep.name,
-        "notes": list(plan.notes),
-        **_work(plan),
-        "ladder": _ladder(plan),
-        "power": _power(plan),
-    }
+    # Before the imports, which take seconds.
+    with ProgressConsole().status("reading the sweep file") as status:
+        from medsweep.config import load_sweep
+        from medsweep.plan.build import make_plan
+
+        plan = make_plan(load_sweep(sweep_file, overrides), status.update)
+        found = {
+            "name": plan.sweep.name,
+            "notes": list(plan.notes),
+            **_work(plan, status.update),
+            "ladder": _ladder(plan),
+            "power": _power(plan),
+        }
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         _show(found)
 
 
-def _work(plan: Plan) -> dict[str, Any]:
+def _work(plan: Plan, begin: Callable[[str], None]) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from medsweep.sweep.estimate import assumptions, costs
+    begin("loading torch")
+    from medsweep.models.machine import product_rate, this_machine
+    from medsweep.plan.cost import assumptions, costs
 
-    found = costs(plan)
+    machine = this_machine()
+
+    def rate(shape: tuple[int, int], rows: int, bf16: bool) -> float:
+        return product_rate(shape, rows, bf16=bf16)
+
+    found = costs(plan, machine, rate, begin)
     return {
         "cells": len(plan.cells),
         "search_trials": sum(plan.budgets.values()),
@@ -79,14 +91,14 @@ def _work(plan: Plan) -> dict[str, Any]:
         },
         "seconds": sum(c.seconds for c in found.values()),
         "strategy": plan.sweep.strategy,
-        "assumptions": assumptions(plan.sweep.strategy),
+        "assumptions": assumptions(plan.sweep.strategy, machine),
     }
 
 
 def _ladder(plan: Plan) -> dict[str, Any]:
-    """Labels by class, or mentions by type (NER), in each rung of draw 0."""
+    """Labels by class, or mentions by type (NER), at each size, in draw 0."""
     work, fold = plan.workload, plan.workload.folds[0]
-    rungs = []
+    sizes = []
     for size in work.sizes:
         documents = [work.documents[i] for i in fold.subsets[0, size]]
         counts = Counter(
@@ -94,8 +106,8 @@ def _ladder(plan: Plan) -> dict[str, Any]:
             for d in documents
             for label in ([d.label] if d.label else d.labels or [s.type for s in d.spans or ()])
         )
-        rungs.append({"documents": size, "labels": {x: counts[x] for x in work.labels}})
-    return {"rungs": rungs, "dev_documents": plan.labels_spent, "test_documents": len(plan.gold)}
+        sizes.append({"documents": size, "labels": {x: counts[x] for x in work.labels}})
+    return {"sizes": sizes, "dev_documents": plan.labels_spent, "test_documents": len(plan.gold)}
 
 
 def _power(plan: Plan) -> dict[str, Any]:
@@ -184,10 +196,10 @@ def _show_ladder(ladder: dict[str, Any], console: Console) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("training documents", justify="right")
-    for label in ladder["rungs"][0]["labels"]:
+    for label in ladder["sizes"][0]["labels"]:
         table.add_column(label, justify="right")
-    for rung in ladder["rungs"]:
-        table.add_row(str(rung["documents"]), *map(str, rung["labels"].values()))
+    for size in ladder["sizes"]:
+        table.add_row(str(size["documents"]), *map(str, size["labels"].values()))
     console.print(table)
     console.print(
         f"labels spent on dev beside these: {ladder['dev_documents']}; "

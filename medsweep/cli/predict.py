@@ -38,14 +38,24 @@ def command(
     import json
     import sys
 
-    from medsweep.corpus.write import write_atomically
-    from medsweep.export import predict_documents
+    from medsweep.console import ProgressConsole
 
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise ConfigError("no file can be written there", where=str(out), fix="name a file")
-    rows = predict_documents(
-        adapter, documents, format=format_, columns=columns_of(names), layer=layer, base=base
-    )
+    # Before the imports, which take seconds.
+    with ProgressConsole().status("reading the adapter") as status:
+        from medsweep.corpus.write import write_atomically
+        from medsweep.export import predict_documents
+
+        rows = predict_documents(
+            adapter,
+            documents,
+            format=format_,
+            columns=columns_of(names),
+            layer=layer,
+            base=base,
+            begin=status.update,
+        )
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if out is None:
         sys.stdout.writelines(lines)

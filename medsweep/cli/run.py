@@ -13,6 +13,7 @@ Examples:
   medsweep run sweeps/quickstart.yaml
   medsweep run sweep.yaml --out runs/first --set search.trials=4
   medsweep run sweep.yaml --set data.train.path=notes.jsonl --address auto
+  medsweep run sweep.yaml --quiet > verdict.txt
 """
 )
 @click.argument("sweep_file", metavar="SWEEP.yaml", type=click.Path(path_type=Path))
@@ -25,18 +26,28 @@ Examples:
     help="Change one key of the sweep file, such as decide.margin=0.03. May be repeated.",
 )
 @click.option("--address", help="A Ray cluster: auto, or HOST:PORT. Without it, this machine.")
+@click.option("--quiet", is_flag=True, help="No progress: the verdict and errors alone.")
 def command(
-    sweep_file: Path, out: Path | None, overrides: tuple[str, ...], address: str | None
+    sweep_file: Path,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    address: str | None,
+    quiet: bool,
 ) -> None:
     """Run a sweep to its verdict.
 
     Reads documents, trains adapters over models, sizes and draws, predicts the test set once,
     and decides. Interrupted sweeps go on with `medsweep resume`.
     """
-    from medsweep.cli.verdict import show
-    from medsweep.config import load_sweep
-    from medsweep.sweep import run_sweep
+    from medsweep.console import ProgressConsole
 
-    sweep = load_sweep(sweep_file, overrides)
+    console = ProgressConsole(quiet=quiet)
+    # Before the imports, which take a second.
+    with console.status("reading the sweep file"):
+        from medsweep.cli.verdict import show
+        from medsweep.config import load_sweep
+        from medsweep.sweep import run_sweep
+
+        sweep = load_sweep(sweep_file, overrides)
     folder = out or Path("runs") / sweep.name
-    show(run_sweep(sweep, folder, address=address), folder)
+    show(run_sweep(sweep, folder, address=address, console=console), folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -9,33 +10,28 @@ import click
 
 @click.command(
     epilog="""\b
-Example:
+Examples:
   medsweep status runs/smoking-status
+  medsweep status --follow runs/smoking-status
 """
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-def command(folder: Path) -> None:
-    """Show how far a sweep is: cells, best dev scores, trials by status.
+@click.option(
+    "--follow", is_flag=True, help="Go on showing it until the sweep ends; Ctrl-C leaves it alone."
+)
+def command(folder: Path, follow: bool) -> None:
+    """Show how far a sweep is: cells, best dev scores, steps, trials by status.
 
-    Reads the journal only, so it may be asked while the sweep runs.
+    Reads the journal only, so it may be asked while the sweep runs, and from another machine.
     """
     from rich.console import Console
 
-    from medsweep.sweep import sweep_status
-    from medsweep.sweep.progress import cells_table
+    from medsweep.sweep.status import SweepStatus
+    from medsweep.sweep.status import follow as show_on
 
-    sweep, records = sweep_status(folder)
-    trials = list(records.by_name.values())
-    cells = tuple(dict.fromkeys(r.item.cell for r in trials if r.item.phase != "arm"))
-    console = Console()
-    console.print(cells_table(cells, records))
-    counts = {
-        status: sum(r.status == status for r in trials)
-        for status in ("running", "finished", "stopped", "failed")
-    }
-    line = ", ".join(f"{number} {status}" for status, number in counts.items())
-    state = "done" if records.done else "not done"
-    console.print(f"{sweep.name}: {state}; trials: {line}", highlight=False)
-    for record in trials:
-        if record.error:
-            console.print(f"  {record.item.name} failed: {record.error}", highlight=False)
+    status, console = SweepStatus(folder), Console()
+    if follow:
+        with suppress(KeyboardInterrupt):
+            show_on(status, console)
+            status.refresh()
+    status.show(console)

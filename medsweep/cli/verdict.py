@@ -15,16 +15,20 @@ LEFT = ("arm", "model", "result")
 def show(
     verdict: Mapping[str, Any], folder: Path | None = None, *, console: Console | None = None
 ) -> None:
-    """Print a verdict: one row a cell, then the other arms, its sentence, and where the rest is.
+    """Print a verdict: what was shown, a row a cell and arm, its sentence, where the rest is.
 
     Args:
         verdict: the content of ``verdict.json``.
         folder: that holds the report.
         console: to print on; it decides the width, 80 columns where there is no terminal.
     """
+    from medsweep.cli.shown import shown as lines
     from medsweep.report import headline, words
 
     console = console or Console()
+    for line in lines(verdict):
+        console.print(line, highlight=False, markup=False)
+    console.print()
     reference = verdict["reference"]
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     for column in ("arm", "model", "n", verdict["metric"], "diff", "lower", "result"):
@@ -45,7 +49,8 @@ def show(
         _row(table, arm, cell, diff, lower, "" if kind is words.Decision.NOT_SHOWN else kind.value)
     for other in verdict["arms"]:
         if _system(other) not in shown:
-            _row(table, other["arm"], other, other.get("diff"), other.get("diff_lower"), "")
+            result = words.arm_result(other, verdict).replace("not shown", "")
+            _row(table, other["arm"], other, other.get("diff"), other.get("diff_lower"), result)
     console.print(table, highlight=False, markup=False)
     console.print(headline(verdict), highlight=False, markup=False)
     for note in verdict.get("notes", []):

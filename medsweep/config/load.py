@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 import typing
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from medsweep.config.models import Sweep
-from medsweep.errors import ConfigError, InputErrors
+from medsweep.errors import ConfigError, InputErrors, suggestion
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -103,7 +102,7 @@ def _apply(raw: dict[str, Any], override: str) -> None:
             node = node[_index(node, part, where)]
         elif isinstance(node, dict):
             child = node.get(part)
-            if isinstance(child, str) and part in ("train", "test"):
+            if isinstance(child, str) and part in ("train", "test", "dev"):
                 child = node[part] = {"path": child}
             if child is None:
                 child = node[part] = {}
@@ -142,7 +141,7 @@ def _problems(error: ValidationError, file: str) -> Iterable[ConfigError]:
             yield ConfigError(
                 "unknown key",
                 where=where,
-                fix=_did_you_mean(str(loc[-1]), known) or f"known here: {', '.join(known)}",
+                fix=suggestion(str(loc[-1]), known) or f"known here: {', '.join(known)}",
             )
         elif kind == "missing":
             yield ConfigError("missing", where=where, fix="add this key")
@@ -174,7 +173,7 @@ def _one_a_place(problems: Iterable[ConfigError]) -> list[ConfigError]:
 def _is_union_tag(part: int | str) -> bool:
     """Pydantic names the tried member of a union in the location; the file does not."""
     return isinstance(part, str) and (
-        part in {"Source", "Range", "int", "float", "constrained-int", "constrained-float"}
+        part in {"SourceConfig", "Range", "int", "float", "constrained-int", "constrained-float"}
         or part.startswith(("literal[", "tuple[", "function-", "is-instance["))
     )
 
@@ -208,11 +207,6 @@ def _sections(annotation: Any) -> Iterable[type[BaseModel]]:
             yield from _sections(inner)
 
 
-def _did_you_mean(key: str, known: Sequence[str]) -> str | None:
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else None
-
-
 def _absolute(sweep: Sweep, folder: Path) -> Sweep:
     """Anchor relative paths: beside the sweep file if they exist there, else where we run."""
 
@@ -224,7 +218,7 @@ def _absolute(sweep: Sweep, folder: Path) -> Sweep:
         return str(beside if beside.exists() else Path.cwd() / given)
 
     raw = sweep.model_dump(mode="json", exclude_unset=True)
-    for source in (raw["data"]["train"], raw["data"].get("test")):
+    for source in (raw["data"]["train"], raw["data"].get("test"), raw["data"].get("dev")):
         if isinstance(source, dict):
             path = anchor(source["path"])
             # A data set of the hub has an id, which is no path.

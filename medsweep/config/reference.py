@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
+import inspect
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,12 +12,12 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from medsweep.arms.options import OPTIONS
+from medsweep.arms import ARMS
 from medsweep.config.models import Sweep
 from medsweep.corpus.readers import known
-from medsweep.errors import ConfigError
+from medsweep.errors import ConfigError, suggestion
 from medsweep.stats.metrics import METRICS
-from medsweep.training._base import Recipe
+from medsweep.training.recipe import Recipe
 
 Schema = Mapping[str, Any]
 # Sections whose keys are those of data.train, search and models.
@@ -66,13 +67,9 @@ def keys_at(path: str) -> list[Key]:
     below = _below(keys, path)
     own = [k for k in keys if k.path == path]
     if not own and not below:
-        near = difflib.get_close_matches(path, [k.path for k in keys], n=1, cutoff=0.5)
-        near += [k.path for k in keys if k.path.endswith(f".{path}")]
-        raise ConfigError(
-            "no such key",
-            where=path,
-            fix=f"did you mean {near[-1]}?" if near else "`medsweep explain` lists them",
-        )
+        ends = [k.path for k in keys if k.path.endswith(f".{path}")]
+        near = f"did you mean {ends[-1]}?" if ends else suggestion(path, [k.path for k in keys])
+        raise ConfigError("no such key", where=path, fix=near or "`medsweep explain` lists them")
     return own + below
 
 
@@ -87,14 +84,15 @@ def _keys_of(model: type[BaseModel], prefix: str) -> Iterator[Key]:
 
 
 def _walk(schema: Schema, definitions: Schema, prefix: str) -> Iterator[Key]:
+    recipe = attributes_of(Recipe)
     for name, field in schema["properties"].items():
         path = f"{prefix}{name}"
         section = _section(field, definitions)
         # Where a key and its section say the same, pydantic says it once.
         meaning = field.get("description", (section or {}).get("description", ""))
         default = field.get("default")
-        if default is None and prefix == "training.":
-            default = getattr(Recipe(), name)
+        if prefix == "training.":
+            default, meaning = getattr(Recipe(), name), recipe[name]
         yield Key(
             path,
             " ".join(meaning.split()),
@@ -107,13 +105,21 @@ def _walk(schema: Schema, definitions: Schema, prefix: str) -> Iterator[Key]:
             yield from _walk(section, definitions, f"{path}.")
 
 
+def attributes_of(documented: type) -> dict[str, str]:
+    """What a class says of its attributes, as sentences by name."""
+    docstring = inspect.getdoc(documented) or ""
+    lines = textwrap.dedent(docstring.partition("Attributes:\n")[2].partition("\n\n")[0])
+    parts = re.findall(r"^(\w+): (.*(?:\n +.*)*)", lines, re.MULTILINE)
+    return {name: f"{text[0].upper()}{text[1:]}".replace("``", "`") for name, text in parts}
+
+
 def _options() -> Iterator[Key]:
-    for arm, model in OPTIONS.items():
-        if model.model_fields:
-            about = " ".join((model.__doc__ or "").split())
-            path = f"arms.options.{arm}"
+    for name, arm in ARMS.items():
+        if arm.options.model_fields:
+            about = " ".join((arm.options.__doc__ or "").split())
+            path = f"arms.options.{name}"
             yield Key(path, about, section=True)
-            yield from _keys_of(model, f"{path}.")
+            yield from _keys_of(arm.options, f"{path}.")
 
 
 def _section(field: Schema, definitions: Schema) -> Schema | None:
@@ -159,8 +165,8 @@ def _bounds(field: Schema) -> str:
 def _yaml(value: Any) -> str:
     if value in (None, {}, [], ""):
         return ""
-    shown = yaml.safe_dump(value, default_flow_style=True, width=1000, sort_keys=False).strip()
-    return shown.removesuffix("\n...").removesuffix("...").strip()
+    text = yaml.safe_dump(value, default_flow_style=True, width=1000, sort_keys=False).strip()
+    return text.removesuffix("\n...").removesuffix("...").strip()
 
 
 def as_text(keys: Iterable[Key]) -> str:
@@ -168,8 +174,8 @@ def as_text(keys: Iterable[Key]) -> str:
     lines = []
     for key in keys:
         lines.append(f"{key.path}: {key.default}" if key.default else f"{key.path}:")
-        said = f"{key.values} (required)" if key.required else key.values
-        lines += [f"    {said}"] if said else []
+        values = f"{key.values} (required)" if key.required else key.values
+        lines += [f"    {values}"] if values else []
         lines += textwrap.wrap(
             key.meaning, 96, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
         )

@@ -1,7 +1,12 @@
 """Documents: readers, splits, the ladder of training sizes, and synthetic samples."""
 
 from medsweep.corpus._base import Columns, Document, Reader, Reading, Span
-from medsweep.corpus.duplicates import Deduplication, check_labels, deduplicate
+from medsweep.corpus.duplicates import (
+    Deduplication,
+    check_labels,
+    deduplicate,
+    set_apart,
+)
 from medsweep.corpus.ladder import Ladder, build_ladder
 from medsweep.corpus.read import read_documents, scan
 from medsweep.corpus.splits import folds, hold_out, leaking_groups
@@ -23,5 +28,6 @@ __all__ = [
     "leaking_groups",
     "read_documents",
     "scan",
+    "set_apart",
     "write_jsonl",
 ]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from medsweep.errors import DataError
+
+if TYPE_CHECKING:
+    from medsweep.corpus.readers._layers import Choice, Layer
 
 Kind = Literal["classification", "multilabel", "ner"]
 
@@ -49,6 +54,7 @@ class Document:
         labels: gold of a multi-label document, sorted; None where unlabelled, ``()`` where none
             applies.
         group: what must not be torn over splits, such as the patient.
+        split: which part of a divided corpus it belongs to, as the file says (``test``).
         source: where it was read from (``notes.jsonl:17``), for messages.
     """
 
@@ -58,6 +64,7 @@ class Document:
     spans: tuple[Span, ...] | None = field(default=None, repr=False)
     group: str | None = None
     labels: tuple[str, ...] | None = field(default=None, repr=False)
+    split: str | None = field(default=None, compare=False)
     source: str = field(default="", compare=False)
 
     @property
@@ -80,6 +87,52 @@ class Columns:
     labels: str = "labels"
     entities: str = "entities"
     group: str = "group"
+    split: str = "split"
+
+
+# With more of its mentions out of place a corpus does not belong to its texts.
+MAX_MISPLACED = 0.05
+
+
+class Changes(Counter[str]):
+    """What reading a corpus changed, by kind (``relations left out``), and what was read.
+
+    Attributes:
+        format: name of the format that was read.
+        files: how many files were.
+        mentions: mentions that were read, without those that were left out.
+        misplaced: mentions left out because they cannot lie where their file says, each as the
+            error that says why, with file and line.
+        encodings: of the text files that were read, by their paths.
+    """
+
+    def __init__(self, counts: Mapping[str, int] | None = None) -> None:
+        super().__init__(counts or {})
+        self.format, self.files = "", 0
+        self.mentions = 0
+        self.misplaced: list[DataError] = []
+        self.encodings: dict[Path, str] = {}
+
+    def leave_out(self, kind: str, error: DataError) -> None:
+        """Count a mention that is left out, and keep its place."""
+        self[kind] += 1
+        self.misplaced.append(error)
+
+    def check_misplaced(self, most: float) -> None:
+        """Refuse the corpus where a larger share than ``most`` of its mentions was left out.
+
+        Raises:
+            DataError: the first of them.
+        """
+        number, total = len(self.misplaced), len(self.misplaced) + self.mentions
+        if number > most * total:
+            first = self.misplaced[0]
+            raise DataError(
+                f"{first.problem} ({number} of {total} mentions are misplaced, more than "
+                f"max_misplaced {most:g})",
+                where=first.where,
+                fix=first.fix or "mend them, or raise max_misplaced",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +143,23 @@ class Reading:
         columns: names of the parts in tabular formats.
         layer: annotation layer (``NAME`` or ``NAME.FEATURE``) of formats that have layers.
         unlabelled: gold is not asked for: no layer need be chosen where none is named.
-        changes: what was dropped, joined or moved on the way, by kind (``relations left out``),
-            with counts. A reader adds to it; nothing is changed without an entry here.
+        annotator: whose annotations to read where a document has several people's.
+        encoding: of text files; None: UTF-8, or what a file says or shows to be.
+        changes: what was dropped, joined or moved on the way, by kind, with counts. A reader adds
+            to it; nothing is changed without an entry here.
+        choice: the layer that was chosen for all files of the corpus, in formats that have layers.
+        parsed: files that were parsed for choosing it, with what that changed, so that they need
+            not be parsed again; of a large corpus only the first.
     """
 
     columns: Columns = Columns()
     layer: str | None = None
     unlabelled: bool = False
-    changes: Counter[str] = field(default_factory=Counter)
+    annotator: str | None = None
+    encoding: str | None = None
+    changes: Changes = field(default_factory=Changes)
+    choice: Choice | None = None
+    parsed: dict[Path, tuple[Any, Changes]] = field(default_factory=dict)
 
 
 class Reader(Protocol):
@@ -122,4 +184,13 @@ class Reader(Protocol):
 
     def read(self, path: Path, reading: Reading) -> Iterator[Document]:
         """Stream the documents of ``path`` (a file, or for some formats a folder)."""
+        ...
+
+
+@runtime_checkable
+class LayerReader(Reader, Protocol):
+    """A format of which one layer is chosen for all files of a corpus, before any is read."""
+
+    def layers(self, path: Path, reading: Reading) -> Sequence[Layer]:
+        """The layers of a file; changes nothing but encodings."""
         ...

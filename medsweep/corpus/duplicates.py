@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from medsweep.corpus._base import Document
 from medsweep.errors import DataError
@@ -102,6 +102,43 @@ def without_repeats(documents: Iterable[Document]) -> tuple[list[Document], Repe
             kept.append(same[0])
             joined += len(same) - 1
     return kept, Repeats(joined, texts, conflicting)
+
+
+def set_apart(
+    train: Sequence[Document], dev: Sequence[Document], test: Sequence[Document]
+) -> tuple[list[Document], list[Document]]:
+    """Training and dev documents where dev is a corpus of its own: no text in two of the three.
+
+    A test text is in neither, a dev text not among the training ones. Ids of dev that others have
+    begin with ``dev/``.
+
+    Raises:
+        DataError: dev has labels that no training document has, a group on both sides, or no
+            document of its own.
+    """
+    unknown, groups = _names(dev) - _names(train), {d.group for d in dev if d.group is not None}
+    if unknown:
+        raise DataError(
+            f"the dev documents have labels that no training document has: "
+            f"{', '.join(map(repr, sorted(unknown)[:10]))}",
+            where="data.dev",
+            fix="correct their spelling, or take them out",
+        )
+    if both := groups & {d.group for d in (*train, *test)}:
+        raise DataError(
+            f"{len(both)} groups have documents in dev and elsewhere",
+            where="data.dev",
+            fix="put every document of a group on one side",
+        )
+    judged = {text_key(d) for d in test}
+    own = [d for d in without_repeats(dev)[0] if text_key(d) not in judged]
+    if not own:
+        raise DataError(
+            "no dev document has a text of its own", where="data.dev", fix="name other documents"
+        )
+    chosen, taken = {text_key(d) for d in own}, {d.id for d in (*train, *test)}
+    learn = [d for d in train if text_key(d) not in chosen]
+    return learn, [replace(d, id=f"dev/{d.id}") if d.id in taken else d for d in own]
 
 
 def text_key(document: Document) -> str:

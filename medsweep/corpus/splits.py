@@ -75,7 +75,8 @@ def _number(amount: float | int, available: int) -> int:
     wanted = max(1, round(amount * available)) if isinstance(amount, float) else amount
     if not 1 <= wanted < available:
         raise DataError(
-            f"cannot hold out {wanted} of {available} documents", fix="hold out fewer, or add some"
+            f"cannot hold out {wanted} of {available} documents",
+            fix="hold out fewer, or add some; of repeated texts one counts (`medsweep data check`)",
         )
     return wanted
 

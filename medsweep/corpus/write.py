@@ -23,6 +23,7 @@ def to_row(document: Document) -> dict[str, Any]:
         "labels": None if document.labels is None else list(document.labels),
         "entities": entities,
         "group": document.group,
+        "split": document.split,
     }
     return {key: value for key, value in row.items() if value is not None}
 

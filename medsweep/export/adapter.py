@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medsweep.errors import ConfigError, DataError, RunError
+from medsweep.errors import ConfigError, RunError
 from medsweep.export.card import model_card
-from medsweep.export.note import Note, predict_plainly, read_note
-from medsweep.sweep.items import Item
+from medsweep.export.judged import judged_documents
+from medsweep.export.metadata import AdapterMetadata, read_metadata
+from medsweep.export.reload import predict_with_peft
+from medsweep.record.trial import Trial
+from medsweep.training.recipe import METADATA
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportedAdapter:
     """An adapter that was handed over.
 
     Attributes:
@@ -31,10 +34,10 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
-    source: Path
-    note: Note
-    item: Item
+class _SavedAdapter:
+    path: Path
+    metadata: AdapterMetadata
+    trial: Trial
 
 
 def export_adapter(
@@ -45,38 +48,40 @@ def export_adapter(
     size: int | None = None,
     draw: int | None = None,
     fold: int | None = None,
-) -> Exported:
+    begin: Callable[[str], None] = lambda _: None,
+) -> ExportedAdapter:
     """Copy an adapter of the finished sweep in ``folder`` to the new folder ``target``.
 
     Unless named, it is the verdict's smallest model at its training size, and of its draws (and,
     after a cross-validation, folds) the one with the best score on its dev documents. The copy is
     loaded with plain PEFT and must give the test predictions that the sweep scored, or there is
-    no copy.
+    no copy. ``begin`` is told what is being done, whenever something else begins.
 
     Raises:
         ConfigError: no finished sweep, no such adapter, or ``target`` exists.
-        DataError: the documents have changed since.
+        DataError: the test documents cannot be read, or have changed since.
+        ModelError: the adapter's base cannot be found or loaded.
         RunError: the copy does not give the sweep's predictions.
     """
     if target.exists():
         raise ConfigError("exists already", where=str(target), fix="name a new folder")
     verdict = _verdict(folder)
     model, size = _cell(verdict, model, size)
-    choice = _choose(folder, model, size, draw, fold)
+    adapter = _best_adapter(folder, model, size, draw, fold)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        shutil.copytree(choice.source, part)
+        shutil.copytree(adapter.path, part)
         # It was learnt from patients' documents: for this user only.
         part.chmod(0o700)
-        documents = _check(folder, part, choice, verdict)
-        card = model_card(choice.item, choice.note, verdict, documents)
+        documents = _check(folder, part, adapter, begin)
+        card = model_card(adapter.trial, adapter.metadata, verdict, documents)
         (part / "README.md").write_text(card, encoding="utf-8")
         part.rename(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return Exported(choice.source.name, documents, target)
+    return ExportedAdapter(adapter.path.name, documents, target)
 
 
 def _verdict(folder: Path) -> dict[str, Any]:
@@ -119,65 +124,70 @@ def _cell(verdict: Mapping[str, Any], model: str | None, size: int | None) -> tu
     return model, min(matching)
 
 
-def _choose(folder: Path, model: str, size: int, draw: int | None, fold: int | None) -> _Choice:
+def _best_adapter(
+    folder: Path, model: str, size: int, draw: int | None, fold: int | None
+) -> _SavedAdapter:
     """Of the adapters of a cell the one with the best dev score; ties go to the first."""
-    found: list[_Choice] = []
-    for source in sorted((folder / "adapters").glob("*/medsweep.json")):
-        note = read_note(source.parent)
-        found.append(_Choice(source.parent, note, Item.from_dict(note.trial)))
-    wanted = [
-        c
-        for c in found
-        if (c.item.cell.model, c.item.cell.size) == (model, size)
-        and draw in (None, c.item.draw)
-        and fold in (None, c.item.cell.fold)
+    saved: list[_SavedAdapter] = []
+    for path in sorted((folder / "adapters").glob(f"*/{METADATA}")):
+        metadata = read_metadata(path.parent)
+        saved.append(_SavedAdapter(path.parent, metadata, Trial.from_dict(metadata.trial)))
+    matching = [
+        s
+        for s in saved
+        if (s.trial.cell.model, s.trial.cell.size) == (model, size)
+        and draw in (None, s.trial.draw)
+        and fold in (None, s.trial.cell.fold)
     ]
-    if not wanted:
-        names = ", ".join(c.source.name for c in found) or "none"
+    if not matching:
+        names = ", ".join(s.path.name for s in saved) or "none"
         which = f"{model} at {size} documents"
         which += "" if draw is None else f", draw {draw}"
         which += "" if fold is None else f", fold {fold}"
         raise ConfigError(
             f"no adapter of {which}", where=str(folder / "adapters"), fix=f"there are: {names}"
         )
-    return max(wanted, key=lambda c: (c.note.dev_score or 0.0, -c.item.cell.fold, -c.item.draw))
+    return max(
+        matching, key=lambda s: (s.metadata.dev_score or 0.0, -s.trial.cell.fold, -s.trial.draw)
+    )
 
 
-def _check(folder: Path, copied: Path, choice: _Choice, verdict: Mapping[str, Any]) -> int:
-    """How many test documents were predicted as the sweep predicted them: all, or RunError."""
+def _check(folder: Path, copy: Path, adapter: _SavedAdapter, begin: Callable[[str], None]) -> int:
+    """How many test documents were predicted as the sweep predicted them: all, or RunError.
+
+    Needs the adapter's own base and the test documents, nothing else of the sweep's.
+    """
     import pandas as pd
 
     from medsweep.config import load_sweep
-    from medsweep.sweep.plan import make_plan
+    from medsweep.plan.models import named_models
 
-    plan = make_plan(load_sweep(folder / "sweep.yaml"))
-    if verdict.get("provenance", {}).get("data_sha256", plan.digest) != plan.digest:
-        raise DataError(
-            "documents or labels have changed since the sweep",
-            where=str(folder / "sweep.yaml"),
-            fix="put them back as they were; the check needs the sweep's own test documents",
-        )
-    cell, note = choice.item.cell, choice.note
-    test = plan.workload.folds[cell.fold].test
-    found = predict_plainly(
-        copied,
-        note,
-        test,
-        trust_remote_code=plan.workload.models[cell.model].trust_remote_code,
-    )
+    begin("reading test documents")
+    sweep = load_sweep(folder / "sweep.yaml")
     table = pd.read_parquet(folder / "predictions.parquet")
-    mine = table[
+    metadata, trial = adapter.metadata, adapter.trial
+    documents = judged_documents(sweep, metadata.task, table, trial.cell.fold)
+    predictions = predict_with_peft(
+        copy,
+        metadata,
+        documents,
+        trust_remote_code=any(
+            m.trust_remote_code for m in named_models(sweep) if m.id == metadata.base
+        ),
+        begin=begin,
+    )
+    own = table[
         (table["arm"] == "finetuned")
-        & (table["model"] == cell.model)
-        & (table["train_size"] == cell.size)
-        & (table["draw"] == choice.item.draw)
+        & (table["model"] == trial.cell.model)
+        & (table["train_size"] == trial.cell.size)
+        & (table["draw"] == trial.draw)
     ]
-    scored = dict(zip(mine["doc_id"].astype(str), mine["pred"], strict=True))
-    wrong = sum(scored.get(p.doc_id) != note.task.value(p) for p in found)
-    if wrong or not found:
+    scored = dict(zip(own["doc_id"].astype(str), own["pred"], strict=True))
+    wrong = sum(scored.get(p.doc_id) != metadata.task.value(p) for p in predictions)
+    if wrong or not predictions:
         raise RunError(
-            f"adapter {choice.source.name}: {wrong} of {len(found)} test predictions differ "
-            "from the sweep's after reloading; nothing was exported: is the base model, and are "
-            "torch, transformers and peft, the same as in the sweep?"
+            f"adapter {adapter.path.name}: {wrong} of {len(predictions)} test predictions differ "
+            "from the sweep's after reloading; nothing was exported: are the texts of the test "
+            "documents, the base model, and torch, transformers and peft, the same as in the sweep?"
         )
-    return len(found)
+    return len(predictions)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from medsweep.arms.prompts import Prompts
-from medsweep.export.note import Note
-from medsweep.sweep.items import Item
+from medsweep.export.metadata import AdapterMetadata
+from medsweep.prompting.prompt import Prompts
+from medsweep.record.trial import Trial
 
 
-def model_card(item: Item, note: Note, verdict: Mapping[str, Any], documents: int) -> str:
+def model_card(
+    trial: Trial, metadata: AdapterMetadata, verdict: Mapping[str, Any], documents: int
+) -> str:
     """Markdown with the front matter that model hubs read.
 
     Args:
-        item: the trial that made the adapter.
-        note: what stands beside its weights.
+        trial: the trial that made the adapter.
+        metadata: what stands beside its weights.
         verdict: of the sweep, as ``verdict.json`` holds it.
         documents: test documents that the reloaded adapter was checked on.
     """
@@ -23,39 +25,41 @@ def model_card(item: Item, note: Note, verdict: Mapping[str, Any], documents: in
         (
             c
             for c in verdict["cells"]
-            if (c["model"], c["train_size"]) == (item.cell.model, item.cell.size)
+            if (c["model"], c["train_size"]) == (trial.cell.model, trial.cell.size)
         ),
         {},
     )
     parts = [
-        f"---\nlibrary_name: peft\nbase_model: {note.base}\n"
-        f"pipeline_tag: {_pipeline(note)}\ntags: [lora, medsweep]\n---",
-        f"# {verdict.get('name', 'sweep')}: {item.name}",
-        f"A LoRA adapter of `{note.base}` for {_task(note)}.",
-        _section("Scores", _scores(cell, item, note, verdict, documents)),
-        _section("Data", _data(cell, item, verdict, documents)),
-        _section("Recipe", [f"{k}: {v}" for k, v in note.recipe.to_dict().items()]),
-        *([] if note.method == "head" else [_how_to_ask(note)]),
-        _section("Intended use", _use(note)),
+        f"---\nlibrary_name: peft\nbase_model: {metadata.base}\n"
+        f"pipeline_tag: {_pipeline(metadata)}\ntags: [lora, medsweep]\n---",
+        f"# {verdict.get('name', 'sweep')}: {trial.name}",
+        f"A LoRA adapter of `{metadata.base}` for {_task(metadata)}.",
+        _section("Scores", _scores(cell, trial, metadata, verdict, documents)),
+        _section("Data", _data(cell, trial, verdict, documents)),
+        _section("Recipe", [f"{k}: {v}" for k, v in metadata.recipe.to_dict().items()]),
+        *([] if metadata.method == "head" else [_how_to_ask(metadata)]),
+        _section("Intended use", _use(metadata)),
         _section("Limits", _limits(verdict)),
         _section("Provenance", _provenance(verdict)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _pipeline(note: Note) -> str:
-    if note.method != "head":
+def _pipeline(metadata: AdapterMetadata) -> str:
+    if metadata.method != "head":
         return "text-generation"
-    return f"{'token' if note.task.kind == 'ner' else 'text'}-classification"
+    return f"{'token' if metadata.task.kind == 'ner' else 'text'}-classification"
 
 
-def _how_to_ask(note: Note) -> str:
+def _how_to_ask(metadata: AdapterMetadata) -> str:
     """The prompt that it was taught with, and the few lines that ask."""
-    prompts = Prompts.of(note.task, names={}, instruction=None, as_json=note.method == "generate")
+    prompts = Prompts.of(
+        metadata.task, names={}, instruction=None, as_json=metadata.method == "generate"
+    )
     messages = prompts.messages("{document}")
     answer = (
         "The answer is JSON."
-        if note.method == "generate"
+        if metadata.method == "generate"
         else "The label is the one whose words, and the end of the turn behind them, are likeliest."
     )
     return "\n\n".join(
@@ -69,7 +73,7 @@ def _how_to_ask(note: Note) -> str:
             "````python\n"
             "from peft import PeftModel\n"
             "from transformers import AutoModelForCausalLM\n\n"
-            f'base = AutoModelForCausalLM.from_pretrained("{note.base}")\n'
+            f'base = AutoModelForCausalLM.from_pretrained("{metadata.base}")\n'
             'model = PeftModel.from_pretrained(base, "ADAPTER")\n````',
         ]
     )
@@ -79,24 +83,24 @@ def _section(title: str, lines: list[str]) -> str:
     return f"## {title}\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
-def _task(note: Note) -> str:
+def _task(metadata: AdapterMetadata) -> str:
     what = {
         "classification": "one label a document",
         "multilabel": "any number of labels a document",
         "ner": "entity spans",
     }
-    fields = f", with {', '.join(note.task.attributes)}" if note.task.attributes else ""
-    return f"{what[note.task.kind]}: {', '.join(note.task.labels)}{fields}"
+    fields = f", with {', '.join(metadata.task.attributes)}" if metadata.task.attributes else ""
+    return f"{what[metadata.task.kind]}: {', '.join(metadata.task.labels)}{fields}"
 
 
 def _scores(
     cell: Mapping[str, Any],
-    item: Item,
-    note: Note,
+    trial: Trial,
+    metadata: AdapterMetadata,
     verdict: Mapping[str, Any],
     documents: int,
 ) -> list[str]:
-    metric = verdict.get("metric", note.task.metric)
+    metric = verdict.get("metric", metadata.task.metric)
     lines = []
     if cell:
         lines.append(
@@ -106,13 +110,13 @@ def _scores(
         )
         lines.append(_matches(cell, verdict))
     own = cell.get("adapter") or {}
-    if own.get("draw") == item.draw:
+    if own.get("draw") == trial.draw:
         lines.append(
-            f"this adapter (draw {item.draw}): {_number(own.get('score'))}; its difference to the "
+            f"this adapter (draw {trial.draw}): {_number(own.get('score'))}; its difference to the "
             f"reference has the lower bound {_number(own.get('diff_lower'))}"
         )
-    if note.dev_score is not None:
-        lines.append(f"on the documents that chose the recipe (dev): {_number(note.dev_score)}")
+    if metadata.dev_score is not None:
+        lines.append(f"on the documents that chose the recipe (dev): {_number(metadata.dev_score)}")
     lines.append(
         f"reloaded with plain PEFT, it gave the sweep's predictions on all {documents} "
         "test documents"
@@ -134,13 +138,13 @@ def _matches(cell: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
 
 
 def _data(
-    cell: Mapping[str, Any], item: Item, verdict: Mapping[str, Any], documents: int
+    cell: Mapping[str, Any], trial: Trial, verdict: Mapping[str, Any], documents: int
 ) -> list[str]:
     provenance = verdict.get("provenance", {})
     folds = provenance.get("folds", 1)
-    fold = f", fold {item.cell.fold} of {folds} from 0" if folds > 1 else ""
+    fold = f", fold {trial.cell.fold} of {folds} from 0" if folds > 1 else ""
     lines = [
-        f"trained on {item.cell.size} documents (draw {item.draw}{fold})",
+        f"trained on {trial.cell.size} documents (draw {trial.draw}{fold})",
         f"recipe and stopping chosen on {provenance.get('dev_documents', 'other')} documents",
         f"judged once on {documents} test documents",
     ]
@@ -154,19 +158,19 @@ def _data(
     return lines
 
 
-def _use(note: Note) -> list[str]:
+def _use(metadata: AdapterMetadata) -> list[str]:
     return [
         "documents of the kind, language and institution that it was trained on",
         "research, and support of people who check its output; not a medical device",
         f"`medsweep predict ADAPTER NOTES`, or `PeftModel.from_pretrained(base, ADAPTER)` on "
-        f"`{note.base}`; up to {note.recipe.max_length} tokens at once, longer documents in "
-        "overlapping windows",
+        f"`{metadata.base}`; up to {metadata.recipe.max_length} tokens at once, longer documents "
+        "in overlapping windows",
         *(
             [
-                f"with plain transformers: num_labels={len(note.task.labels)}, problem_type="
+                f"with plain transformers: num_labels={len(metadata.task.labels)}, problem_type="
                 '"multi_label_classification"; a label applies where its logit is 0 or more'
             ]
-            if note.method == "head" and note.task.kind == "multilabel"
+            if metadata.method == "head" and metadata.task.kind == "multilabel"
             else []
         ),
         *(
@@ -176,7 +180,7 @@ def _use(note: Note) -> list[str]:
                 "with plain transformers: tokens are those of the base's tokenizer after "
                 "`medsweep.training.words.ending_at_punctuation`",
             ]
-            if note.method == "head" and note.task.kind == "ner"
+            if metadata.method == "head" and metadata.task.kind == "ner"
             else []
         ),
     ]

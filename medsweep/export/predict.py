@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from medsweep import corpus
 from medsweep.corpus.readers._fields import dump_entities
-from medsweep.export.note import predict_plainly, read_note
+from medsweep.export.metadata import read_metadata
+from medsweep.export.reload import predict_with_peft
 from medsweep.tasks import TaskKind
-from medsweep.training._base import Prediction
+from medsweep.tasks.prediction import Prediction
 
 
 def predict_documents(
@@ -20,6 +22,7 @@ def predict_documents(
     columns: corpus.Columns | None = None,
     layer: str | None = None,
     base: str | None = None,
+    begin: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """Label the documents of a file or folder; labels that they may have are not looked at.
 
@@ -30,6 +33,7 @@ def predict_documents(
         columns: names of columns or keys, where they differ from medsweep's.
         layer: annotation layer; of documents that have several, none need be named.
         base: the base model, where it lies elsewhere than at training.
+        begin: is told what is being done, whenever something else begins.
 
     Returns:
         One mapping a document, in order and without text: ``id, label, scores`` for
@@ -40,18 +44,19 @@ def predict_documents(
     Raises:
         ConfigError, DataError, ModelError: adapter, documents or base cannot be read.
     """
-    note = read_note(adapter)
+    metadata = read_metadata(adapter)
+    begin("reading documents")
     read = corpus.read_documents(
         documents,
-        kind=note.task.kind,
+        kind=metadata.task.kind,
         format=format,
         columns=columns,
         layer=layer,
         unlabelled=True,
     )
-    bare = [d.without_gold() for d in read]
-    found = predict_plainly(adapter, note, bare, base=base)
-    return [_row(p, note.task.kind) for p in found]
+    unlabelled = [d.without_gold() for d in read]
+    predictions = predict_with_peft(adapter, metadata, unlabelled, base=base, begin=begin)
+    return [_row(p, metadata.task.kind) for p in predictions]
 
 
 def _row(prediction: Prediction, kind: TaskKind) -> dict[str, Any]:

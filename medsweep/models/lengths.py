@@ -58,8 +58,8 @@ def token_counts(texts: Sequence[str], folder: ModelFolder) -> tuple[int, list[i
     """
     from transformers import AutoConfig
 
-    from medsweep.models.load import load_tokenizer, longest_input
     from medsweep.models.quiet import quiet_transformers
+    from medsweep.models.tokenizer import load_tokenizer, longest_input
 
     try:
         with quiet_transformers():

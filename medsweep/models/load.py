@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
-    AutoTokenizer,
 )
 
 from medsweep.errors import ModelError
@@ -20,6 +19,7 @@ from medsweep.models.quiet import quiet_transformers
 from medsweep.models.resolve import ModelFolder
 from medsweep.models.targets import Targets, find_targets
 from medsweep.models.token_head import token_classifier
+from medsweep.models.tokenizer import load_tokenizer, longest_input
 from medsweep.tasks import MethodName, Task, head_labels
 
 # What a classification model has between its layers and its labels, trained in full.
@@ -68,29 +68,14 @@ def load_base(
     Raises:
         ModelError: the architecture has no such head, or the tokenizer no offsets.
     """
-    labels = head_labels(task) if method == "head" else ()
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    placed = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     try:
         with quiet_transformers():
             tokenizer = load_tokenizer(folder, trust_remote_code=trust_remote_code)
-            config = AutoConfig.from_pretrained(
-                folder.path,
-                trust_remote_code=trust_remote_code,
-                **_named(labels, task),
-            )
-            config.pad_token_id = tokenizer.pad_token_id
-            # Training has no use for a cache, and one would number the layers.
-            config.use_cache = False
-            # The head's first values must not depend on what ran before.
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                model, found = _architecture(config, task, method).from_pretrained(
-                    folder.path,
-                    config=config,
-                    dtype=torch.float32 if where.type == "cpu" else torch.bfloat16,
-                    trust_remote_code=trust_remote_code,
-                    output_loading_info=True,
-                )
+            config = _config(folder, task, method, tokenizer, trust_remote_code)
+            dtype = torch.float32 if placed.type == "cpu" else torch.bfloat16
+            architecture = _architecture(config, task, method)
+            model, missing = _weights(folder, architecture, config, dtype, trust_remote_code)
     except (ValueError, KeyError, OSError, ImportError) as error:
         raise ModelError(
             f"cannot be loaded for {task.kind} by {method} ({type(error).__name__})",
@@ -99,35 +84,34 @@ def load_base(
             if method == "head"
             else "use method: head, or a causal language model",
         ) from None
-    model.to(where if move else "cpu").eval().requires_grad_(False)
-    if where.type == "cpu":
+    model.to(placed if move else "cpu").eval().requires_grad_(False)
+    if placed.type == "cpu":
         use_plain_attention(model)
     if method != "head":
-        _check_that_it_writes(model, found["missing_keys"], folder)
+        _check_causal(model, missing, folder)
     targets = find_targets(model)
-    heads = tuple(
-        name
-        for name, _ in model.named_modules()
-        if method == "head"
-        and name.rpartition(".")[2] in HEADS
-        and not name.startswith(f"{targets.stack}.")
-    )
-    return Base(
-        folder,
-        model,
-        tokenizer,
-        targets,
-        tuple(dict.fromkeys(n.rpartition(".")[2] for n in heads)),
-        where,
-        longest_input(config, tokenizer),
-        method,
-    )
+    heads = _heads(model, targets) if method == "head" else ()
+    longest = longest_input(config, tokenizer)
+    return Base(folder, model, tokenizer, targets, heads, placed, longest, method)
 
 
-def _named(labels: Sequence[str], task: Task) -> dict[str, Any]:
-    """What a configuration says of a head; nothing where there is none."""
-    if not labels:
-        return {}
+def _config(
+    folder: ModelFolder, task: Task, method: MethodName, tokenizer: Any, trust_remote_code: bool
+) -> Any:
+    """The folder's configuration, with the task's head where the method is one."""
+    config = AutoConfig.from_pretrained(
+        folder.path,
+        trust_remote_code=trust_remote_code,
+        **(_head_config(task) if method == "head" else {}),
+    )
+    config.pad_token_id = tokenizer.pad_token_id
+    # Training has no use for a cache, and one would number the layers.
+    config.use_cache = False
+    return config
+
+
+def _head_config(task: Task) -> dict[str, Any]:
+    labels = head_labels(task)
     return {
         **({"problem_type": "multi_label_classification"} if task.kind == "multilabel" else {}),
         "num_labels": len(labels),
@@ -142,8 +126,35 @@ def _architecture(config: Any, task: Task, method: MethodName) -> Any:
     return token_classifier(config) if task.kind == "ner" else AutoModelForSequenceClassification
 
 
+def _weights(
+    folder: ModelFolder,
+    architecture: Any,
+    config: Any,
+    dtype: torch.dtype,
+    trust_remote_code: bool,
+) -> tuple[Any, Collection[str]]:
+    """The model, and the names of its parameters that the folder does not have."""
+    # The head's first values must not depend on what ran before.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model, loading = architecture.from_pretrained(
+            folder.path,
+            config=config,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+            output_loading_info=True,
+        )
+    return model, loading["missing_keys"]
+
+
+def _heads(model: Any, targets: Targets) -> tuple[str, ...]:
+    """Last parts of the names of the modules between layers and labels, each once."""
+    names = (n for n, _ in model.named_modules() if not n.startswith(f"{targets.stack}."))
+    return tuple(dict.fromkeys(last for n in names if (last := n.rpartition(".")[2]) in HEADS))
+
+
 @torch.no_grad()
-def _check_that_it_writes(model: Any, missing: Collection[str], folder: ModelFolder) -> None:
+def _check_causal(model: Any, missing: Collection[str], folder: ModelFolder) -> None:
     """Tried rather than looked up: BERT's kind loads as a language model, and is none."""
     head = model.get_output_embeddings()
     if head is None or any(model.get_submodule(n.rpartition(".")[0]) is head for n in missing):
@@ -163,31 +174,3 @@ def _check_that_it_writes(model: Any, missing: Collection[str], folder: ModelFol
             where=folder.reference,
             fix="use method: head, or a causal language model",
         )
-
-
-def load_tokenizer(folder: ModelFolder, *, trust_remote_code: bool = False) -> Any:
-    """A tokenizer that gives character offsets, has a padding token, and pads on the right.
-
-    Raises:
-        ModelError: the model has no fast tokenizer.
-    """
-    tokenizer = AutoTokenizer.from_pretrained(folder.path, trust_remote_code=trust_remote_code)
-    if not tokenizer.is_fast:
-        raise ModelError(
-            "its tokenizer gives no character offsets",
-            where=folder.reference,
-            fix="use a model with a fast tokenizer (tokenizer.json)",
-        )
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
-    tokenizer.padding_side = "right"
-    return tokenizer
-
-
-def longest_input(config: Any, tokenizer: Any) -> int:
-    """Tokens that a model can take, special ones included."""
-    positions = int(getattr(config, "max_position_embeddings", None) or 1 << 30)
-    # RoBERTa's positions start behind the padding index.
-    if config.model_type in ("roberta", "xlm-roberta", "camembert"):
-        positions -= 2
-    return min(positions, int(min(tokenizer.model_max_length, 1 << 30)))

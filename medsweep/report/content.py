@@ -7,9 +7,17 @@ from typing import Any
 
 import pandas as pd
 
-from medsweep.report import breakdown, plots, sentences, tables, words
+from medsweep.report import breakdown, figures, sentences, tables, words
 from medsweep.report.blocks import Block, Bullets, Section, Text
-from medsweep.report.mistakes import ClassScore, confusion, item_scores, label_scores, rows_of
+from medsweep.report.limitations import limitations
+from medsweep.report.mistakes import (
+    ClassScore,
+    confusion,
+    focus,
+    item_scores,
+    label_scores,
+    rows_of,
+)
 
 # A larger matrix cannot be read; the table by class still can.
 MOST_CLASSES = 20
@@ -24,15 +32,15 @@ def sections(
     """All sections for which there is something to show."""
     found = [
         _section("verdict", "Verdict", _verdict(verdict)),
-        _section("difference", "Difference against the margin", [plots.forest(verdict)]),
-        _section("curves", "Learning curves", [plots.curves(verdict)]),
+        _section("difference", "Difference against the margin", [figures.forest(verdict)]),
+        _section("curves", "Learning curves", [figures.curves(verdict)]),
         _section(
             "labels-needed",
             "Labels needed",
             [tables.labels_needed(verdict)] if verdict["curves"] else [],
         ),
         _section(
-            "size", "Model size against score", [plots.sizes(verdict), tables.inference(verdict)]
+            "size", "Model size against score", [figures.sizes(verdict), tables.inference(verdict)]
         ),
         _section("cells", "Candidates", [tables.cells(verdict)] if verdict["cells"] else []),
         _section("budget", "Label budget", [tables.labels(verdict)] if verdict["cells"] else []),
@@ -45,7 +53,7 @@ def sections(
             [Text(_sentence(verdict["power"]["statement"])), *tables.power(verdict)],
         ),
         _section("methods", "Methods", [Text(t) for t in sentences.methods(verdict, sweep)]),
-        _section("limitations", "Limitations", [Bullets(sentences.limitations(verdict))]),
+        _section("limitations", "Limitations", [Bullets(limitations(verdict))]),
         _section("provenance", "Provenance", [tables.provenance(verdict)]),
     ]
     return [s for s in found if s.blocks]
@@ -57,6 +65,8 @@ def _section(name: str, title: str, blocks: list[Any]) -> Section:
 
 def _verdict(verdict: Mapping[str, Any]) -> list[Block]:
     notes = [str(n) for n in verdict.get("notes", [])]
+    if (assay := sentences.assay(verdict)) is not None:
+        notes.append(assay)
     if verdict["power"]["enough"] is False:
         notes.append(verdict["power"]["statement"])
     blocks: list[Block] = [Text(sentences.headline(verdict), kind="headline")]
@@ -72,7 +82,7 @@ def _mistakes(verdict: Mapping[str, Any], predictions: pd.DataFrame | None) -> l
     scores: dict[str, list[ClassScore]] = {}
     fields: dict[str, list[ClassScore]] = {}
     names = []
-    for role, system in (("candidate", plots.focus(verdict)), ("reference", verdict["reference"])):
+    for role, system in (("candidate", focus(verdict)), ("reference", verdict["reference"])):
         rows = rows_of(predictions, system) if system is not None else predictions.head(0)
         if system is None or rows.empty:
             continue
@@ -113,7 +123,7 @@ def _strategy(verdict: Mapping[str, Any]) -> list[Block]:
 def _search(verdict: Mapping[str, Any], trials: pd.DataFrame | None) -> list[Any]:
     if trials is None or trials.empty:
         return []
-    return [*breakdown.trials(trials), plots.search(trials, verdict["metric"])]
+    return [*breakdown.trials(trials), figures.search(trials, verdict["metric"])]
 
 
 def _sentence(text: str) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from medsweep.stats.metrics import attributes_of, labels_of, spans_of
+from medsweep.report import words
+from medsweep.stats.values import attributes_of, label_text, labels_of, spans_of
 
 UNPARSABLE = "(unparsable)"
 OTHER = "(other label)"
@@ -52,8 +53,8 @@ def rows_of(predictions: pd.DataFrame, system: Mapping[str, Any]) -> pd.DataFram
         & (size == int(system["train_size"] or 0))
     )
     rows: pd.DataFrame = predictions.loc[mask, ["draw", "gold", "pred"]].copy()
-    rows["pred"] = rows["pred"].astype(object).where(rows["pred"].notna(), "").astype(str)
-    rows["gold"] = rows["gold"].astype(str)
+    rows["pred"] = rows["pred"].map(label_text)
+    rows["gold"] = rows["gold"].map(label_text)
     rows["draw"] = rows["draw"].fillna(0)
     return rows
 
@@ -121,3 +122,27 @@ def _class(name: str, hit: float, pred: float, gold: float) -> ClassScore:
         recall=float(hit / gold) if gold else 0.0,
         f1=float(2 * hit / (pred + gold)) if pred + gold else 0.0,
     )
+
+
+def focus(verdict: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The candidate whose mistakes are shown: the smallest match, else the highest score."""
+    chosen = verdict["smallest"] or verdict["fewest_labels"]
+    if chosen is None and verdict["cells"]:
+        chosen = max(verdict["cells"], key=lambda c: c["score"])
+    if chosen is None:
+        return None
+    return {
+        "arm": words.candidate_arm(verdict),
+        "model": chosen["model"],
+        "train_size": chosen["train_size"],
+    }
+
+
+def confusion_of(
+    verdict: Mapping[str, Any], predictions: pd.DataFrame, system: Mapping[str, Any]
+) -> Confusion | None:
+    """The confusion matrix of one system, ``None`` where classes are not alternatives."""
+    if verdict["task"] != "classification":
+        return None
+    rows = rows_of(predictions, system)
+    return confusion(rows) if len(rows) else None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from medsweep.report import words
+from medsweep.stats.metrics import is_proportion
 
 FRONTIER = (
     "Cells were gone through from the smallest model and the smallest training size up; each "
@@ -20,51 +21,119 @@ GIVING_UP = (
 
 
 def headline(verdict: Mapping[str, Any]) -> str:
-    """The verdict in one to three sentences, with its numbers.
+    """The verdict in a few sentences, with its numbers.
 
     Args:
         verdict: the content of ``verdict.json``.
     """
-    smallest, fewest = verdict["smallest"], verdict["fewest_labels"]
-    if smallest is None and fewest is None:
-        return _no_match(verdict)
+    gate = verdict.get("sensitivity")
+    if gate is not None and not gate["passed"]:
+        return _barred(verdict, gate)
+    simplest, smallest = verdict.get("simplest"), verdict["smallest"]
+    fewest = verdict["fewest_labels"]
+    text = []
+    plain = False
+    if simplest is not None and simplest["arm"] != words.candidate_arm(verdict):
+        plain = True
+        text.append(_match(verdict, simplest, "The simplest system shown"))
     best = smallest or fewest
-    subject = "The smallest model that matches" if smallest else "The fewest labels that match"
-    text = [_match(verdict, best, subject)]
+    if best is None:
+        return " ".join([*text, _no_match(verdict)])
+    kind = "smallest tuned model" if plain else "smallest model"
+    subject = f"The {kind} shown" if smallest else "The fewest labels shown"
+    text.append(_match(verdict, best, subject))
     if smallest is None:
         text.append(f"No smallest model is named: {verdict['reason']}.")
     elif fewest is not None and fewest["train_size"] < smallest["train_size"]:
         text.append(
-            f"The fewest labels that match: {fewest['model']} ({words.params(fewest['params'])} "
-            f"parameters) with {_labels(fewest)}, difference {words.signed(fewest['diff'])}, "
-            f"lower bound {words.signed(fewest['diff_lower'])}."
+            f"The fewest labels shown to match: {fewest['model']} "
+            f"({words.params(fewest['params'])} parameters) with {_labels(fewest)}, difference "
+            f"{words.signed(fewest['diff'])}, lower bound {words.signed(fewest['diff_lower'])}."
         )
-    if best["claim"] == "adapter":
-        text.append(
-            "The claim is about this adapter alone: with one draw it cannot be said that so many "
-            "labels are enough."
-        )
-    return " ".join(text)
+    return " ".join([*text, *_untried(verdict, best), *_claimed(best)])
+
+
+def _barred(verdict: Mapping[str, Any], gate: Mapping[str, Any]) -> str:
+    reference = verdict["reference"]
+    return (
+        f"Nothing is said to match: the {reference_name(reference)} has "
+        f"{words.metric_name(verdict['metric'])} {reference['score']:.3f} where the majority has "
+        f"{gate['majority']:.3f}, difference {words.signed(gate['diff'])}, lower bound "
+        f"{words.signed(gate['diff_lower'])}. It is not shown to be better by more than the margin "
+        f"of {verdict['margin']:g}, so that to match it shows nothing."
+    )
 
 
 def _match(verdict: Mapping[str, Any], match: Mapping[str, Any], subject: str) -> str:
     reference = verdict["reference"]
     metric = words.metric_name(verdict["metric"])
-    claim = "over documents and draws" if match["claim"] == "n_labels" else "over documents"
+    arm = match.get("arm", words.candidate_arm(verdict))
+    tuned = arm == words.candidate_arm(verdict)
+    name = match["model"] if tuned else words.system_name(arm, match["model"])
+    size = f" ({words.params(match['params'])} parameters)" if tuned or match["params"] else ""
     return (
-        f"{subject} the {reference_name(reference)} is {match['model']} "
-        f"({words.params(match['params'])} parameters) with {_labels(match)}: {metric} "
-        f"{match['score']:.3f} against {reference['score']:.3f}, difference "
-        f"{words.signed(match['diff'])}, lower bound {words.signed(match['diff_lower'])}, above "
-        f"the margin of {-verdict['margin']:g} ({claim}; adjusted "
-        f"{words.p_phrase(match['p_adjusted'])})."
+        f"{subject} to match the {reference_name(reference)} is {name}{size} with "
+        f"{_labels(match)}: {metric} {match['score']:.3f} against {reference['score']:.3f}, "
+        f"difference {words.signed(match['diff'])}, lower bound "
+        f"{words.signed(match['diff_lower'])}, above the margin of {-verdict['margin']:g} "
+        f"({_sampled(verdict, match, arm)}; adjusted {words.p_phrase(match['p_adjusted'])})."
     )
+
+
+def _sampled(verdict: Mapping[str, Any], match: Mapping[str, Any], arm: str) -> str:
+    """``200 documents, 2 draws; reference: one``: what the bound rests on."""
+    power = verdict["power"]
+    groups = f" in {power['groups']} groups" if power["groups"] is not None else ""
+    text = f"{power['documents']} documents{groups}"
+    if match["claim"] in ("n_labels", "labelled_set"):
+        key = (arm, match["model"] or None, match["train_size"] or None)
+        draws = next(
+            (
+                a["draws"]
+                for a in verdict["arms"]
+                if (a["arm"], a["model"] or None, a["train_size"] or None) == key
+            ),
+            1,
+        )
+        reference = verdict["reference"]["draws"]
+        text += (
+            f", {words.plural(draws, 'draw')}; reference: {reference if reference > 1 else 'one'}"
+        )
+    return text
+
+
+def _untried(verdict: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
+    """That neither smaller models nor fewer labels were shown to fail."""
+    cells = verdict["cells"]
+    text = []
+    if best["params"] and any(c["params"] and c["params"] < best["params"] for c in cells):
+        text.append("Smaller models are not shown to match, which is not to fail.")
+    sizes = [c["train_size"] for c in cells if c["model"] == best["model"]]
+    if best["train_size"] and best["train_size"] == min(sizes, default=0):
+        text.append("Fewer labels were not tried.")
+    return text
+
+
+def _claimed(best: Mapping[str, Any]) -> list[str]:
+    """What the claim is about, where it is less than that so many labels are enough."""
+    if best["claim"] == "adapter":
+        return [
+            "The claim is about this adapter alone: with one draw it cannot be said that so many "
+            "labels are enough."
+        ]
+    if best["claim"] == "labelled_set":
+        return [
+            "The claim is about this labelled set alone: every draw has all of it, so that other "
+            "documents might do better or worse."
+        ]
+    return []
 
 
 def _no_match(verdict: Mapping[str, Any]) -> str:
     reference = verdict["reference"]
+    kind = "tuned cell" if verdict.get("simplest") else "cell"
     head = (
-        f"No cell is shown to match the {reference_name(reference)}, "
+        f"No {kind} is shown to match the {reference_name(reference)}, "
         f"{words.metric_name(verdict['metric'])} {reference['score']:.3f}, "
         f"within {verdict['margin']:g}"
     )
@@ -115,7 +184,10 @@ def _labels(match: Mapping[str, Any]) -> str:
 
 def methods(verdict: Mapping[str, Any], sweep: Mapping[str, Any] | None) -> list[str]:
     """Paragraphs that a paper could use, filled with this sweep's numbers."""
-    return [" ".join(_training(verdict, sweep or {})), " ".join(_analysis(verdict))]
+    return [
+        " ".join(_training(verdict, sweep or {})),
+        " ".join(_analysis(verdict, planned=sweep is not None)),
+    ]
 
 
 def _training(verdict: Mapping[str, Any], sweep: Mapping[str, Any]) -> list[str]:
@@ -167,14 +239,31 @@ def _training(verdict: Mapping[str, Any], sweep: Mapping[str, Any]) -> list[str]
                 text.append(
                     "Models of which no cell was confirmed kept their share of the error rate."
                 )
+    text += _reference_training(verdict, sweep)
     text.append(_evaluation(sweep))
     return text
+
+
+def _reference_training(verdict: Mapping[str, Any], sweep: Mapping[str, Any]) -> list[str]:
+    """The reference's own trials, draws and recipe, if it was trained."""
+    reference, asked = verdict["reference"], sweep.get("reference") or {}
+    if reference["arm"] != "finetuned":
+        return []
+    trials = asked.get("trials") or (sweep.get("search") or {}).get("trials") or 1
+    recipe = ", ".join(
+        f"{k.replace('_', ' ')} {v}" for k, v in (reference.get("trial") or {}).items()
+    )
+    return [
+        f"The reference was chosen of {words.plural(trials, 'configuration')} at "
+        f"{reference['train_size']} labelled documents and trained on "
+        f"{words.plural(reference['draws'], 'draw')}{f' ({recipe})' if recipe else ''}."
+    ]
 
 
 def _evaluation(sweep: Mapping[str, Any]) -> str:
     how = (sweep.get("data") or {}).get("evaluation") or {}
     if how.get("kind") != "crossval":
-        return "The test set was predicted once and took no part in any choice."
+        return "The test set was predicted once and took no part in any choice of this sweep."
     return (
         f"Evaluation was by {how['folds']}-fold cross-validation over all documents, groups kept "
         "together: every choice was made anew within the training side of each fold, each document "
@@ -196,29 +285,62 @@ def _space(search: Mapping[str, Any]) -> str:
     return "; ".join([*parts, rates])
 
 
-def _analysis(verdict: Mapping[str, Any]) -> list[str]:
+def _analysis(verdict: Mapping[str, Any], *, planned: bool) -> list[str]:
     power, alpha = verdict["power"], verdict["alpha"]
     groups = power["groups"]
     unit = "documents" if groups is None else f"{groups} groups of documents"
     several = any(c["draws"] > 1 for c in verdict["cells"])
+    proportion = is_proportion(verdict["task"], verdict["metric"])
+    larger = "" if groups is None else " or, if larger, of a jackknife"
+    exact = not several and proportion and groups is None and verdict["reference"]["draws"] == 1
+    limit = (
+        "The limit is that of Tango's score interval of paired proportions."
+        if exact
+        else f"The difference's variance over {unit} was that of a bootstrap{larger}, with "
+        "the same resamples for all systems, and fewer degrees of freedom where few decide."
+    )
     draws = (
-        " Its variance is the bootstrap variance over documents of the mean over draws, plus the "
-        "variance between draws less its share of document noise, divided by the number of draws, "
-        "pooled over cells and taken at the null value where it is larger there; the limit adds "
-        "the squared t limits of the two parts (Howe 1974)."
+        " The variance between draws was pooled over cells, taken at the null value where it is "
+        "larger there, and never below the cell's own; the limit adds the squared t limits of the "
+        "two parts (Howe 1974)."
         if several
         else " With one draw, claims are about the adapters tested, not about numbers of labels."
     )
-    return [
+    over = "models" if verdict.get("systems", "tuned") == "tuned" else "all systems"
+    text = [
         f"The outcome was {words.metric_name(verdict['metric'])} on {power['documents']} test "
-        f"documents. A candidate was called non-inferior if the one-sided "
-        f"{words.share_level(alpha)} lower confidence limit of the paired difference (candidate "
-        f"minus reference) lay above the margin of {-verdict['margin']:g}, which was fixed "
-        f"beforehand. The difference was bootstrapped over {unit}, with the same resamples for "
-        f"all systems.{draws} The family-wise error rate was held at {alpha:g} by Holm's procedure "
-        "over models and a fixed sequence from the largest training size down within a model. "
-        "Unparsable outputs counted as wrong."
+        "documents. A system was called non-inferior if the one-sided "
+        f"{words.share_level(alpha)} lower confidence limit of the paired difference (system "
+        f"minus reference) lay above the margin of {-verdict['margin']:g}"
+        f"{', which was fixed beforehand' if planned else ''}. {limit}{draws} The family-wise "
+        f"error rate was held at {alpha:g} by Holm's procedure over {over} and a fixed sequence "
+        "from the largest training size down within each. Unparsable outputs counted as wrong."
     ]
+    if verdict.get("sensitivity") is not None:
+        text.append(
+            "Before that, the reference had to be better than the majority by more than the margin "
+            "(assay sensitivity, ICH E10)."
+        )
+    return text
+
+
+def assay(verdict: Mapping[str, Any]) -> str | None:
+    """How far the reference is from the majority and from the best plain arm."""
+    gate = verdict.get("sensitivity")
+    if gate is None:
+        return None
+    text = (
+        f"The reference is {words.signed(gate['diff'])} from the majority "
+        f"({words.number(gate['majority'])}), lower bound {words.signed(gate['diff_lower'])}"
+    )
+    if (best := gate["best_plain"]) is not None:
+        size = f" n={best['train_size']}" if best["train_size"] else ""
+        text += (
+            f", and {words.signed(best['diff'])} from the best of rules, dictionary and TF-IDF "
+            f"({words.system_name(best['arm'], best['model'])}{size}, "
+            f"{words.number(best['score'])}), lower bound {words.signed(best['diff_lower'])}"
+        )
+    return f"{text}."
 
 
 def frontier(given_up: int) -> str:
@@ -239,36 +361,3 @@ def given_up(cell: Mapping[str, Any]) -> str:
     trials = cell["trials"]
     how = f"{words.plural(trials, 'trial')}, not confirmed" if trials else "not run"
     return f"{cell['model']} n={cell['train_size']}: {how}; {cell['reason']}."
-
-
-def limitations(verdict: Mapping[str, Any]) -> list[str]:
-    """What a reader must bear in mind, for this verdict."""
-    cells = verdict["cells"]
-    few = min((c["draws"] for c in cells), default=1)
-    items = [
-        "The verdict holds for documents like those of the test set; other hospitals, years and "
-        "note types need their own test.",
-        f"A match means a loss of less than {verdict['margin']:g} in "
-        f"{words.metric_name(verdict['metric'])}, not equality, and says nothing about single "
-        "classes: see their table.",
-        "A cell that is not shown to match is not shown to be worse either.",
-        "Intervals and bounds in tables are not corrected for the number of comparisons; the "
-        "decisions are.",
-    ]
-    if cells and few == 1:
-        items.append("At least one cell has one draw of its training set: its luck is unknown.")
-    elif cells and few < 5:
-        items.append(
-            f"There are {few} draws a cell, so the variance between draws is known roughly; it is "
-            "pooled over cells, which assumes that they are alike."
-        )
-    if any(c["draws"] > 1 for c in cells) and verdict["reference"]["draws"] == 1:
-        items.append(
-            "The reference is one system: had it been trained or asked again, its score might "
-            "differ."
-        )
-    if verdict["power"]["groups"] is None:
-        items.append(
-            "Documents are taken as independent; where patients have several, name their groups."
-        )
-    return items

@@ -7,7 +7,7 @@ from typing import Any
 
 from medsweep.report import words
 from medsweep.report.blocks import Table
-from medsweep.report.curve_figure import drawn
+from medsweep.report.figures.curves import drawn
 from medsweep.report.words import Decision
 
 
@@ -22,7 +22,7 @@ def cells(verdict: Mapping[str, Any]) -> Table:
                 cell["model"],
                 words.params(cell["params"]),
                 str(cell["train_size"]),
-                str(cell["draws"]),
+                _draws(cell),
                 f"{words.number(cell['score'])} [{words.interval(cell['ci'])}]",
                 words.signed(diff),
                 words.signed(lower),
@@ -48,10 +48,16 @@ def cells(verdict: Mapping[str, Any]) -> Table:
         rows,
         f"Candidates. The lower bound is one-sided and must lie above −{verdict['margin']:g}; "
         f"the result follows from the adjusted p (at most {verdict['alpha']:g}). With one draw, "
-        "difference, bound and p are those of the adapter.",
+        "difference, bound and p are those of the adapter. Below: draws that score less than the "
+        "reference less the margin.",
         frozenset({0, 8}),
         frozenset(marked),
     )
+
+
+def _draws(cell: Mapping[str, Any]) -> str:
+    below = cell.get("draws_below")
+    return f"{cell['draws']} ({below} below)" if below and cell["draws"] > 1 else str(cell["draws"])
 
 
 def arms(verdict: Mapping[str, Any]) -> Table:
@@ -72,16 +78,29 @@ def arms(verdict: Mapping[str, Any]) -> Table:
                 f"{words.number(arm['score'])} [{words.interval(arm['ci'])}]",
                 "–" if is_reference else words.signed(arm["diff"]),
                 "–" if is_reference else words.signed(arm["diff_lower"]),
+                words.p_value(arm.get("p_adjusted")),
+                words.arm_result(arm, verdict) or "–",
                 words.percent(arm["parse_failures"], 1),
             ]
         )
     score = f"{words.metric_name(verdict['metric'])} [{words.share_level(verdict['alpha'])} CI]"
     return Table(
-        ["arm", "model", "n", "draws", score, "difference", "lower bound", "unparsable"],
+        [
+            "arm",
+            "model",
+            "n",
+            "draws",
+            score,
+            "difference",
+            "lower bound",
+            "p adj.",
+            "result",
+            "unparsable",
+        ],
         rows,
-        "All arms. Bounds here are not adjusted for the number of arms. Unparsable outputs count "
-        "as wrong.",
-        frozenset({0, 1}),
+        "All arms. Bounds here are not adjusted for the number of arms; p and the result are. "
+        "Unparsable outputs count as wrong.",
+        frozenset({0, 1, 8}),
         frozenset(marked),
     )
 

@@ -19,6 +19,7 @@ METRIC_NAMES = {
 ARM_NAMES = {
     "majority": "majority class",
     "rules": "rules",
+    "dictionary": "dictionary",
     "tfidf": "TF-IDF",
     "probe": "probe",
     "zero_shot": "zero-shot",
@@ -33,6 +34,7 @@ class Decision(Enum):
     """What can be said of a cell."""
 
     MATCHES = "matches"
+    SET = "matches (this set)"
     ADAPTER = "adapter matches"
     NOT_SHOWN = "not shown"
 
@@ -40,10 +42,21 @@ class Decision(Enum):
 def decision(cell: Mapping[str, Any]) -> Decision:
     """The decision on a cell, after adjustment; that on its adapter where it has one draw."""
     if cell["non_inferior"]:
-        return Decision.MATCHES
+        return Decision.SET if cell.get("claim") == "labelled_set" else Decision.MATCHES
     if cell["non_inferior"] is None and cell["adapter"].get("non_inferior"):
         return Decision.ADAPTER
     return Decision.NOT_SHOWN
+
+
+def arm_result(arm: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    """What can be said of an arm that is no candidate."""
+    if arm.get("non_inferior"):
+        return "adapter matches" if arm.get("claim") == "adapter" else "matches"
+    own = verdict["reference"]
+    is_reference = all(arm[k] == own[k] for k in ("arm", "model", "train_size"))
+    if verdict.get("systems") == "tuned" and not is_reference:
+        return "descriptive"
+    return "" if arm.get("non_inferior") is None else "not shown"
 
 
 def bounded(cell: Mapping[str, Any]) -> tuple[float, float, float | None]:

@@ -25,11 +25,6 @@ def resample(documents: int, resamples: int, rng: Generator) -> NDArray[np.float
     return rng.multinomial(documents, share, size=resamples).astype(np.float32)
 
 
-def replicate(counts: Counts, resamples: int, rng: Generator) -> Array:
-    """Scores of every system on the same resampled documents: (resamples, systems)."""
-    return counts.scores(resample(counts.documents, resamples, rng))
-
-
 @dataclass(frozen=True)
 class Interval:
     """A two-sided confidence interval."""

@@ -170,31 +170,46 @@ def learning_curve(
         nothing: dict[str, Any] = dict.fromkeys(("a", "b", "c", "labels_needed"))
         return Curve(**observed, **nothing, band=[], reason="a curve needs at least three sizes")
     variances = noisy.var(axis=0)
-    best = fit(at, scores[None, :], variances)
-    curves = fit(at, noisy, variances)
-    grid = np.geomspace(at[0], at[-1], _BAND_POINTS)
-    low, high = np.quantile(curves.at(grid), [alpha / 2, 1 - alpha / 2], axis=0)
-    middle = best.at(grid)[0]
-    estimate = best.reaches(np.array([target]), at[0], at[-1])[0]
-    needed = curves.reaches(target_replicates, at[0], at[-1])
-    ends = np.quantile(needed, [alpha / 2, 1 - alpha / 2], method="closest_observation")
+    best, curves = fit(at, scores[None, :], variances), fit(at, noisy, variances)
     return Curve(
         **observed,
         a=float(best.a[0]),
         b=float(best.b[0]),
         c=float(best.c[0]),
-        band=[
-            {"train_size": float(n), "score": float(s), "low": float(lo), "high": float(hi)}
-            for n, s, lo, hi in zip(grid, middle, low, high, strict=True)
-        ],
-        labels_needed=LabelsNeeded(
-            estimate=_labels(estimate),
-            low=_labels(ends[0]),
-            high=_labels(ends[1]),
-            reached=bool(np.isfinite(estimate)),
-            share_reached=float(np.isfinite(needed).mean()),
-        ),
+        band=_band(best, curves, at, alpha),
+        labels_needed=_labels_needed(best, curves, at, target, target_replicates, alpha),
         reason=beware,
+    )
+
+
+def _band(best: Fit, curves: Fit, at: Array, alpha: float) -> list[dict[str, float]]:
+    """The curve and its bootstrap band at sizes between those that were run."""
+    grid = np.geomspace(at[0], at[-1], _BAND_POINTS)
+    low, high = np.quantile(curves.at(grid), [alpha / 2, 1 - alpha / 2], axis=0)
+    return [
+        {"train_size": float(n), "score": float(s), "low": float(lo), "high": float(hi)}
+        for n, s, lo, hi in zip(grid, best.at(grid)[0], low, high, strict=True)
+    ]
+
+
+def _labels_needed(
+    best: Fit,
+    curves: Fit,
+    at: Array,
+    target: float,
+    target_replicates: Array,
+    alpha: float,
+) -> LabelsNeeded:
+    """Where the curve reaches the target, with a bootstrap interval."""
+    estimate = best.reaches(np.array([target]), at[0], at[-1])[0]
+    needed = curves.reaches(target_replicates, at[0], at[-1])
+    ends = np.quantile(needed, [alpha / 2, 1 - alpha / 2], method="closest_observation")
+    return LabelsNeeded(
+        estimate=_labels(estimate),
+        low=_labels(ends[0]),
+        high=_labels(ends[1]),
+        reached=bool(np.isfinite(estimate)),
+        share_reached=float(np.isfinite(needed).mean()),
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from medsweep.errors import DataError
+from medsweep.stats.values import label_text, look_alike, same_value
 
 COLUMNS = ("arm", "model", "train_size", "draw", "doc_id", "gold", "pred")
 
@@ -59,14 +60,18 @@ class Panel:
     groups: NDArray[np.intp] | None
 
 
-def read_panel(frame: pd.DataFrame, groups: Mapping[str, str] | str | None = None) -> Panel:
+def read_panel(
+    frame: pd.DataFrame, task: str, groups: Mapping[str, str] | str | None = None
+) -> Panel:
     """Check a table of predictions and arrange it.
 
     Args:
         frame: the columns of ``predictions.parquet``. An arm without a model has ``""`` or a
             missing value there, one that does not train 0 or a missing value as ``train_size``.
             An unparsable ``pred`` is ``""`` or missing.
-        groups: group of every document id, or the name of a column.
+        task: its kind, which says when two values of gold are the same.
+        groups: group by document id, or the name of a column; a document without one is a group
+            of its own.
 
     Raises:
         DataError: a column or a gold value is missing, a row is doubled, a document has two gold
@@ -78,7 +83,7 @@ def read_panel(frame: pd.DataFrame, groups: Mapping[str, str] | str | None = Non
     codes, ids = pd.factorize(table["doc_id"], sort=True)
     names = table[keys].drop_duplicates().sort_values(keys).to_numpy().tolist()
     preds = _arrange(table, system, codes, ids, names)
-    gold = _gold(table, codes, ids)
+    gold = _gold(table, codes, ids, task)
 
     entries: dict[tuple[str, str | None, int | None], list[tuple[int, int]]] = {}
     for row, (arm, model, size, draw) in enumerate(names):
@@ -132,14 +137,16 @@ def normalise(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _text(values: pd.Series) -> pd.Series:
-    """Values as strings, ``""`` for missing ones.
-
-    A column of whole numbers with gaps is a float column: there 1.0 is 1, as in a column without.
-    """
-    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        values = values.astype("Int64")
-    values = values.astype(object)
-    return values.where(values.notna(), "").astype(str).astype(object)
+    """Values in the one form in which they are compared; ``""`` for missing ones."""
+    try:
+        codes, different = pd.factorize(values.astype(object), use_na_sentinel=True)
+    except TypeError:
+        raise DataError(
+            f"the column {values.name} holds lists", where="predictions", fix="write them as JSON"
+        ) from None
+    # Code −1, a missing value, is the last one.
+    texts = np.array([*map(label_text, different), ""], dtype=object)
+    return pd.Series(texts[codes], index=values.index, dtype=object)
 
 
 def _arrange(
@@ -159,6 +166,9 @@ def _arrange(
             row, doc = (int(i) for i in np.argwhere(wrong)[0])
             arm, model, size, draw = names[row]
             size_text = f" n={size}" if size else ""
+            other = look_alike(ids, ids[doc])
+            if other is not None:
+                problem, fix = f"{problem}; {other} only looks different", "write ids in one way"
             raise DataError(
                 f"document {ids[doc]} {problem} ({int(wrong[row].sum())} of {len(ids)} are)",
                 where=" ".join(f"predictions: {arm} {model}{size_text} draw {draw}".split()),
@@ -170,40 +180,39 @@ def _arrange(
 
 
 def _gold(
-    table: pd.DataFrame, codes: NDArray[np.integer], ids: pd.Index[str]
+    table: pd.DataFrame, codes: NDArray[np.integer], ids: pd.Index[str], task: str
 ) -> NDArray[np.object_]:
     values = table["gold"].to_numpy()
     gold = np.empty(len(ids), dtype=object)
     gold[codes] = values
-    other = gold[codes] != values
-    if other.any():
-        raise DataError(
-            "has different gold values in different rows",
-            where=f"predictions: document {ids[codes[int(other.argmax())]]}",
-            fix="use one gold value a document",
-        )
+    different = np.flatnonzero(gold[codes] != values)
+    for row in different:
+        where = f"predictions: document {ids[codes[row]]}"
+        if not same_value(task, gold[codes[row]], values[row], f"{where}: gold"):
+            raise DataError(
+                "has different gold values in different rows",
+                where=where,
+                fix="use one gold value a document",
+            )
     return gold
 
 
 def _groups(
     table: pd.DataFrame, ids: pd.Index[str], groups: Mapping[str, str] | str | None
 ) -> NDArray[np.intp] | None:
+    """Group numbers; a document without a group is one of its own."""
     if groups is None:
         return None
     if isinstance(groups, str):
         if groups not in table:
             raise DataError(f"predictions lack the column {groups}", where="groups")
-        pairs = table[["doc_id", groups]].drop_duplicates()
+        pairs = pd.DataFrame({"doc_id": table["doc_id"], "group": _text(table[groups])})
+        pairs = pairs[pairs["group"] != ""].drop_duplicates()
         if pairs["doc_id"].duplicated().any():
             name = pairs.loc[pairs["doc_id"].duplicated(), "doc_id"].iloc[0]
             raise DataError("is in two groups", where=f"document {name}")
-        groups = dict(zip(pairs["doc_id"], pairs[groups], strict=True))
-    absent = [i for i in ids if i not in groups]
-    if absent:
-        raise DataError(
-            "has no group", where=f"document {absent[0]}", fix="give a group for every document"
-        )
-    codes, names = pd.factorize(np.array([str(groups[i]) for i in ids], dtype=object))
-    if len(names) < 2:
-        raise DataError("all documents are in one group", fix="decide without groups")
-    return np.asarray(codes, dtype=np.intp)
+        groups = dict(zip(pairs["doc_id"], pairs["group"], strict=True))
+    known = {label_text(name): label_text(group) for name, group in groups.items()}
+    numbers: dict[tuple[str, bool], int] = {}
+    found = [(known.get(i) or i, bool(known.get(i))) for i in ids]
+    return np.array([numbers.setdefault(name, len(numbers)) for name in found], dtype=np.intp)

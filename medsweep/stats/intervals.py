@@ -78,17 +78,6 @@ def _finite(x: float) -> float:
     return max(-1e9, min(1e9, x))
 
 
-def mcnemar(better: int, worse: int) -> float:
-    """Two-sided p-value of McNemar's exact test that two paired accuracies are equal.
-
-    It tests *difference*: a large value is no evidence that a candidate matches. It is for
-    accuracy alone; an F-score is no proportion of documents.
-    """
-    if better + worse == 0:
-        return 1.0
-    return float(stats.binomtest(better, better + worse, 0.5).pvalue)
-
-
 def wilson(
     score: NDArray[np.float64] | float,
     variance: NDArray[np.float64] | float,

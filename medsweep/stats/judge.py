@@ -37,6 +37,10 @@ class Evidence:
         spreads: for each entry, the spread that was seen between its draws.
         without: (documents, systems): scores with each document (or group) left out; None for
             so many that their variance is known well.
+        pool: documents that training sets are drawn from, if that is known.
+        units: what independent things are scored: documents, labels or mentions, or as many groups
+            of equal size as the groups are worth.
+        grouped: whether what is resampled are groups.
     """
 
     counts: Counts
@@ -46,18 +50,30 @@ class Evidence:
     pooled: Mapping[Key, tuple[float, float]]
     spreads: Mapping[Key, variance.DrawSpread]
     without: Array | None = None
+    pool: int | None = None
+    units: float = 1.0
+    grouped: bool = False
 
     @classmethod
-    def gather(cls, panel: Panel, task: str, metric: str, resamples: int, seed: int) -> Evidence:
+    def gather(
+        cls,
+        panel: Panel,
+        task: str,
+        metric: str,
+        resamples: int,
+        seed: int,
+        pool: int | None = None,
+    ) -> Evidence:
         """Score and resample every system of the panel."""
         counts = count(task, panel.gold.tolist(), panel.preds.tolist(), metric, panel.ids)
         single = is_proportion(task, metric) and panel.groups is None
         right = counts.hit[:, :, 0] > 0 if single else None
+        grouped = panel.groups is not None
         if panel.groups is not None:
             counts = counts.grouped(panel.groups)
         rng = np.random.default_rng(seed)
         weights = bootstrap.resample(counts.documents, resamples, rng)
-        return cls.measure(counts, panel.entries, weights, right)
+        return cls.measure(counts, panel.entries, weights, right, pool, grouped=grouped)
 
     @classmethod
     def measure(
@@ -66,16 +82,45 @@ class Evidence:
         entries: list[Entry],
         weights: NDArray[np.float32],
         right: NDArray[np.bool_] | None = None,
+        pool: int | None = None,
+        *,
+        grouped: bool = False,
     ) -> Evidence:
-        """Score every system on the documents and under each row of bootstrap weights."""
+        """Score every system on the documents and under each row of bootstrap weights.
+
+        Args:
+            counts: of every system.
+            entries: whose rows they are.
+            weights: (resamples, documents): how often each was drawn.
+            right: see :class:`Evidence`.
+            pool: documents that training sets are drawn from.
+            grouped: whether what is resampled are groups.
+        """
         scores, replicates = counts.scores(), counts.scores(weights)
-        spreads = {
+        seen = {
             key_of(e): variance.draw_spread(scores[list(e.rows)], replicates[:, list(e.rows)])
             for e in entries
         }
+        spreads = {
+            key_of(e): variance.from_finite_pool(seen[key_of(e)], e.train_size or 0, pool)
+            for e in entries
+        }
         few = counts.documents <= MANY
-        without = bootstrap.jackknife(counts) if few else None
-        return cls(counts, right, scores, replicates, _pool(entries, spreads), spreads, without)
+        units = float(counts.units)
+        if grouped:
+            units = variance.effective_units(counts.gold.sum(axis=1, dtype=float))
+        return cls(
+            counts,
+            right,
+            scores,
+            replicates,
+            _pool(entries, spreads, pool),
+            spreads,
+            bootstrap.jackknife(counts) if few else None,
+            pool,
+            units,
+            grouped,
+        )
 
     def mean(self, entry: Entry) -> float:
         """The entry's score: the mean over its draws."""
@@ -91,16 +136,33 @@ class Evidence:
         units = self.counts.documents
         return float(replicates.var() * units / max(1, units - 1))
 
-    def score_df(self, entry: Entry) -> float:
-        """Degrees of freedom of the variance over documents of a score: few if few decide it."""
+    def over_documents(self, entry: Entry, other: Entry | None = None) -> tuple[float, float]:
+        """Variance over documents of a score, or of entry − other, and its degrees of freedom.
+
+        They are few where few documents or groups decide.
+        """
+        replicates = self.mean_replicates(entry)
+        if other is not None:
+            replicates = replicates - self.mean_replicates(other)
+        total = self.variance(replicates)
         if self.without is None:
-            return self.counts.documents - 1.0
-        return variance.jackknife_df(self.without[:, list(entry.rows)].mean(axis=1))
+            return total, self.counts.documents - 1.0
+        without = self.without[:, list(entry.rows)].mean(axis=1)
+        if other is not None:
+            without = without - self.without[:, list(other.rows)].mean(axis=1)
+        if self.grouped:
+            total = max(total, variance.jackknife_variance(without))
+        return total, variance.jackknife_df(without)
 
     def between(self, entry: Entry) -> tuple[float, float]:
-        """Variance of the entry's mean that its draws add, and its degrees of freedom."""
+        """Variance of the entry's mean that its draws add, and its degrees of freedom.
+
+        Draws from one pool have what is peculiar to it in common, which their mean does not lose.
+        """
         total, df = self.pooled[key_of(entry)]
-        return total / len(entry.rows), df
+        excess = max(total - self.spreads[key_of(entry)].documents, 0.0)
+        common = (len(entry.rows) - 1) * variance.overlap(entry.train_size or 0, self.pool)
+        return (total + excess * common) / len(entry.rows), df
 
     def documents_within(self, entry: Entry) -> float:
         """Part of :meth:`between` that documents alone explain."""
@@ -113,17 +175,24 @@ def key_of(entry: Entry) -> Key:
 
 
 def _pool(
-    entries: list[Entry], spreads: Mapping[Key, variance.DrawSpread]
+    entries: list[Entry], spreads: Mapping[Key, variance.DrawSpread], pool: int | None
 ) -> dict[Key, tuple[float, float]]:
-    """Pool the between-draw variance over the cells of each arm."""
+    """Pool the between-draw variance over the cells of each arm.
+
+    The larger of a cell's pooled and its own variance is taken: stable cells say nothing for an
+    unstable one among them.
+    """
     pooled = {}
     for arm in {e.arm for e in entries}:
         cells = [e for e in entries if e.arm == arm]
         observed = np.array([spreads[key_of(e)].total for e in cells])
         df = np.array([len(e.draws) - 1 for e in cells], dtype=float)
         size = np.array([max(1, e.train_size or 1) for e in cells], dtype=float)
-        shared, worth = variance.pool(observed, df, size)
-        for e, v, f in zip(cells, shared, worth, strict=True):
+        # Draws of the whole pool differ by their seeds alone.
+        lends = size < (pool or np.inf)
+        shared, worth = variance.pool(observed, df, size, lends=lends)
+        larger = np.maximum(shared, observed)
+        for e, v, f in zip(cells, larger, worth, strict=True):
             pooled[key_of(e)] = (float(v), float(f)) if len(e.draws) > 1 else (0.0, 1.0)
     return pooled
 
@@ -148,10 +217,10 @@ class Judge:
     margin: float
     alpha: float
 
-    @property
-    def _difference_df(self) -> float:
-        """Degrees of freedom of the variance over documents of a difference."""
-        return max(1.0, self.evidence.counts.documents - 1.0)
+    def against(self, other: Entry, margin: float) -> Bound:
+        """Reference − ``other``, with the p-value of (reference − other) ≤ −margin."""
+        judge = Judge(self.evidence, other, margin, self.alpha)
+        return judge.labels_claim(self.reference) or judge.adapter_claim(self.reference)
 
     def labels_claim(self, entry: Entry) -> Bound | None:
         """The claim that n labels are enough: documents and draws. ``None`` with one draw."""
@@ -182,7 +251,7 @@ class Judge:
             self.reference.draws
         ):
             return Bound(0.0, 0.0, 0.0, 0.0, 0.0)
-        common = ev.variance(ev.mean_replicates(entry) - ev.mean_replicates(self.reference))
+        common, freedom = ev.over_documents(entry, self.reference)
         parts: list[float] = []
         dfs: list[float] = []
         within = 0.0
@@ -197,8 +266,8 @@ class Judge:
                 dfs.append(df)
                 within += ev.documents_within(side)
         parts = [max(common - within, 0.0), *parts]
-        dfs = [self._difference_df, *dfs]
-        floor = variance.least_variance(self.margin, ev.counts.units)
+        dfs = [freedom, *dfs]
+        floor = variance.least_variance(abs(self.margin), ev.units)
         error = np.array(parts), np.array(dfs)
         width = float(variance.half_width(*error, self.alpha, floor))
         p = float(variance.p_value(diff + self.margin, *error, floor))
@@ -212,10 +281,11 @@ class Judge:
         replicates = ev.mean_replicates(entry)
         # F-scores of few documents are too low in the mean, and their replicates lower still.
         unbiased = min(max(2 * score - float(replicates.mean()), 0.0), 1.0)
-        parts, dfs = [ev.variance(replicates)], [ev.score_df(entry)]
+        common, freedom = ev.over_documents(entry)
+        parts, dfs = [common], [freedom]
         if len(entry.draws) > 1:
             between, df = ev.between(entry)
-            parts = [max(parts[0] - ev.documents_within(entry), 0.0), between]
+            parts = [max(common - ev.documents_within(entry), 0.0), between]
             dfs.append(df)
         total = sum(parts)
         width = float(variance.half_width(np.array(parts), np.array(dfs), self.alpha / 2))

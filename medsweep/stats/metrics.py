@@ -9,6 +9,7 @@ Conventions, fixed so that two people get the same number:
 * The classes (or entity types) are those of the **gold** values of the whole test set, as
   ``sklearn.metrics.f1_score(labels=sorted(set(gold)), zero_division=0)``. A prediction outside
   of them is wrong, but opens no new class.
+* Values are compared by the rule of :func:`medsweep.stats.values.label_text`.
 * ``""`` stands for an output that could not be parsed. It is wrong. In ``micro_f1`` it is a
   wrong *label*, so that abstaining never scores above guessing: ``micro_f1`` of single-label
   classification equals accuracy, as in scikit-learn over all labels.
@@ -25,7 +26,6 @@ Conventions, fixed so that two people get the same number:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medsweep.errors import ConfigError, DataError
+from medsweep.stats.values import SpanKey, attributes_of, label_text, spans_of
+from medsweep.stats.values import labels_of as labels_of
 
 Array = NDArray[np.float64]
 Weights = NDArray[np.float32]
@@ -139,22 +141,6 @@ class Counts:
             out[start : start + step] = _f1(sums[:, 0], sums[:, 1], (part @ self.gold)[:, None, :])
         return out
 
-    def swapped(self, swap: NDArray[np.bool_]) -> Array:
-        """Score the first two systems after exchanging their outputs on some documents.
-
-        Args:
-            swap: (arrangements, documents).
-
-        Returns:
-            (arrangements, 2).
-        """
-        moved = swap.astype(np.float32)
-        hit, pred = (moved @ (x[1] - x[0]) for x in (self.hit, self.pred))
-        gold = self.gold.sum(axis=0, dtype=float)
-        first = _f1(self.hit[0].sum(axis=0) + hit, self.pred[0].sum(axis=0) + pred, gold)
-        second = _f1(self.hit[1].sum(axis=0) - hit, self.pred[1].sum(axis=0) - pred, gold)
-        return np.stack([first, second], axis=1)
-
     def grouped(self, groups: NDArray[np.intp]) -> Counts:
         """Add up the documents of each group; ``groups`` holds a number in 0..G-1 a document."""
         member = np.zeros((int(groups.max()) + 1, len(groups)), dtype=np.float32)
@@ -212,6 +198,8 @@ def count(
 def _count_labels(
     gold: Sequence[str], preds: Sequence[Sequence[str]], metric: str, ids: Sequence[str]
 ) -> Counts:
+    gold = [label_text(value) for value in gold]
+    preds = [[label_text(value) for value in pred] for pred in preds]
     for name, value in zip(ids, gold, strict=True):
         if value == "":
             raise DataError(
@@ -259,7 +247,7 @@ def _count_spans(
     return _count_items(gold, preds, metric, ids, spans_of, by_type)
 
 
-def _type_of(span: tuple[Any, str]) -> str:
+def _type_of(span: SpanKey) -> str:
     return span[1]
 
 
@@ -302,65 +290,6 @@ def _count_items(
                     found[s, d, at] += 1
                     hit[s, d, at] += item in truth[d]
     return Counts(metric, hit, found, there, int(there.sum()))
-
-
-def labels_of(value: str, where: str) -> frozenset[str]:
-    """Parse ``[label, …]``.
-
-    Raises:
-        DataError: the value is anything else; the message holds ``where`` and never the value.
-    """
-    try:
-        found = json.loads(value)
-    except ValueError:
-        found = None
-    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        raise DataError(
-            "is not a JSON list of labels", where=where, fix='write ["label", …], [] for none'
-        )
-    return frozenset(found)
-
-
-SpanKey = tuple[tuple[tuple[int, int], ...], str]
-
-
-def spans_of(value: str, where: str) -> frozenset[SpanKey]:
-    """Parse ``[[start, end, type], …]`` into a set of (fragments, type).
-
-    A discontinuous span is ``[start, end, type, [[s, e], …]]`` and equals only a span with the
-    same fragments. An object at the end of a span holds its attributes.
-
-    Raises:
-        DataError: the value is anything else; the message holds ``where`` and never the value.
-    """
-    return frozenset(span for span, _ in _rows_of(value, where))
-
-
-def attributes_of(value: str, where: str) -> frozenset[tuple[SpanKey, str, str]]:
-    """Parse ``[[start, end, type, {field: value}], …]`` into a set of (span, field, value).
-
-    Raises:
-        DataError: as :func:`spans_of`.
-    """
-    return frozenset(
-        (span, field, text) for span, fields in _rows_of(value, where) for field, text in fields
-    )
-
-
-def _rows_of(value: str, where: str) -> list[tuple[SpanKey, list[tuple[str, str]]]]:
-    found = []
-    try:
-        for row in json.loads(value):
-            fields = row[-1] if isinstance(row[-1], dict) else {}
-            pieces = row[3] if len(row) > 3 and row[3] is not fields else [row[:2]]
-            span = tuple((int(s), int(e)) for s, e in pieces), str(row[2])
-            found.append((span, [(str(f), str(v)) for f, v in fields.items()]))
-    except (ValueError, TypeError, IndexError, KeyError):
-        # `from None`: the decoder's own message quotes the value.
-        raise DataError(
-            "is not a JSON list of spans", where=where, fix='write [[start, end, "type"], …]'
-        ) from None
-    return found
 
 
 def _one_of(names: Sequence[str] | dict[str, tuple[str, ...]]) -> str:

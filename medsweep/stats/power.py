@@ -88,11 +88,6 @@ def power_of_error(
     return result
 
 
-def detectable_margin(error: float, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The smallest margin at which equal systems are called a match with this ``power``."""
-    return float(error * (stats.norm.isf(alpha) + stats.norm.ppf(power)))
-
-
 def required_from_error(
     document_variance: float,
     draw_variance: float,

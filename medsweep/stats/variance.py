@@ -22,7 +22,7 @@ freedom; docs/statistics.md has both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,39 @@ def draw_spread(scores: Array, replicates: Array) -> DrawSpread:
     )
 
 
-def pool(variance: Array, df: Array, size: Array, scatter: float = _SCATTER) -> tuple[Array, Array]:
+def from_finite_pool(spread: DrawSpread, size: int, pool: int | None) -> DrawSpread:
+    """The spread that draws of new labels would have, from draws that overlap.
+
+    Of n documents drawn from a pool of N, two draws share n/N on average, so that their difference
+    shows 1 − n/N of the variance (sampling without replacement; Cochran, Sampling Techniques, 1977,
+    section 2.6). What documents of the test set add to it is not divided. With all of the pool
+    only the seed is left, and the spread stays as it is.
+
+    Args:
+        spread: of the draws.
+        size: n.
+        pool: N; ``None`` for draws that do not overlap.
+    """
+    excess = max(spread.total - spread.documents, 0.0)
+    return replace(spread, total=spread.total + excess * (1 / (1 - overlap(size, pool)) - 1))
+
+
+def overlap(size: int, pool: int | None) -> float:
+    """Share of its documents that a draw has in common with another one from the same pool.
+
+    It is also the correlation of their scores, as far as these depend on which documents were
+    drawn. With the whole pool it is 0: what is claimed then is about these very documents.
+    """
+    return size / pool if pool is not None and size < pool else 0.0
+
+
+def pool(
+    variance: Array,
+    df: Array,
+    size: Array,
+    scatter: float = _SCATTER,
+    lends: NDArray[np.bool_] | None = None,
+) -> tuple[Array, Array]:
     """Share what the cells of one sweep know about the variance between draws.
 
     A trend ``log variance = a + b·log size`` is fitted to the *other* cells by maximum likelihood
@@ -76,12 +108,12 @@ def pool(variance: Array, df: Array, size: Array, scatter: float = _SCATTER) -> 
     own variance by degrees of freedom. The trend's own uncertainty at the cell's size, and the
     scatter of cells around it, set how many degrees of freedom it is worth. This is the moderated
     variance of Smyth (Statistical Applications in Genetics 3 (2004) 3) with a trend.
-
     Args:
         variance: (..., cells): observed variances.
         df: (cells,): their degrees of freedom, 0 for a cell with one draw.
         size: (cells,): training documents, at least 1.
         scatter: standard deviation of the log variance around the trend.
+        lends: (cells,): whether a cell's variance says anything for the others.
 
     Returns:
         pooled variance (..., cells) and its degrees of freedom (cells,).
@@ -89,7 +121,8 @@ def pool(variance: Array, df: Array, size: Array, scatter: float = _SCATTER) -> 
     variance = np.maximum(np.asarray(variance, dtype=float), 1e-12)
     df, x = np.asarray(df, dtype=float), np.log(np.asarray(size, dtype=float))
     cells = len(df)
-    weight = np.where(np.eye(cells, dtype=bool), 0.0, df / 2)
+    lent = df if lends is None else np.where(lends, df, 0.0)
+    weight = np.where(np.eye(cells, dtype=bool), 0.0, lent / 2)
     known = weight.sum(axis=1) > 0
     if not known.any():
         return variance, df
@@ -198,11 +231,30 @@ def p_value(
     return result
 
 
-def least_variance(margin: float, units: int) -> float:
+def jackknife_variance(without: Array) -> float:
+    """Variance over documents or groups from leaving out each: (G − 1)/G · Σ (θ₍ᵢ₎ − θ̄)².
+
+    With few groups of unequal sizes the bootstrap's is too small, because the large ones pull the
+    score to themselves; this one errs to the other side (MacKinnon, Nielsen and Webb, Journal of
+    Applied Econometrics 38 (2023) 671–694).
+
+    Args:
+        without: (groups,): the score with each left out.
+    """
+    return float(np.var(without) * (len(without) - 1))
+
+
+def effective_units(size: Array) -> float:
+    """How many equal groups groups of these sizes are worth: (Σ m)² / Σ m² (Kish 1965)."""
+    return float(size.sum() ** 2 / max(float((size**2).sum()), 1e-12))
+
+
+def least_variance(margin: float, units: float) -> float:
     """The least variance a difference of −margin can have: margin · (1 − margin) / units.
 
     Two systems that agree on all of a few documents have an observed variance of 0, which is no
     proof. If the candidate truly lost ``margin``, its errors alone would have this variance; for
-    accuracy it is the least that Tango's restricted estimate allows.
+    accuracy it is the least that Tango's restricted estimate allows. Where documents come in
+    groups, these are the units: a candidate may lose whole patients.
     """
     return margin * (1 - margin) / units

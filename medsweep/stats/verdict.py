@@ -8,7 +8,10 @@ from typing import Any, Literal
 
 from medsweep.stats.curve import Curve
 
-Claim = Literal["n_labels", "adapter"]
+# That so many labels are enough; that this labelled set is (all of it was used in every draw); that
+# one trained adapter is as good; that a system is of which nothing was trained.
+Claim = Literal["n_labels", "labelled_set", "adapter", "system"]
+Systems = Literal["all", "tuned"]
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,14 @@ class AdapterClaim:
 
 
 @dataclass(frozen=True)
-class Cell:
+class CellResult:
     """One candidate model at one training size.
 
     ``diff_lower``, ``p_value``, ``p_adjusted`` and ``non_inferior`` are about the claim that *this
     many labels are enough*, over documents and draws. They are ``None`` with one draw, and
-    ``reason`` says so; ``adapter`` holds what can be claimed.
+    ``reason`` says so; ``adapter`` holds what can be claimed. ``draws_below`` counts the draws
+    below reference − margin, and ``new_draw`` is the lower bound on the chance that a new one is
+    not.
     """
 
     model: str
@@ -57,6 +62,9 @@ class Cell:
     p_adjusted: float | None
     non_inferior: bool | None
     adapter: AdapterClaim
+    claim: Claim
+    draws_below: int
+    new_draw: float
     reason: str | None
 
 
@@ -64,8 +72,10 @@ class Cell:
 class ArmResult:
     """Any arm at one model and size, the reference and the candidates included.
 
-    ``diff_lower`` is not corrected for the number of arms. ``parse_failures`` is the share of
-    predictions that could not be parsed, over all draws; they count as wrong.
+    ``diff_lower`` is not corrected for the number of arms; ``p_adjusted`` and ``non_inferior`` are.
+    They and ``claim`` are ``None`` where a system is descriptive: the reference, the majority, and
+    with ``systems: tuned`` all but the candidates. ``parse_failures`` is the share of predictions
+    that could not be parsed, over all draws; they count as wrong.
     """
 
     arm: str
@@ -77,6 +87,9 @@ class ArmResult:
     diff: float
     diff_lower: float
     parse_failures: float
+    claim: Claim | None
+    p_adjusted: float | None
+    non_inferior: bool | None
 
 
 @dataclass(frozen=True)
@@ -94,12 +107,13 @@ class ReferenceResult:
 
 @dataclass(frozen=True)
 class Match:
-    """A cell that matches, and the claim it matches by.
+    """A system that matches, and the claim it matches by.
 
-    ``claim`` is ``n_labels``, or ``adapter`` where the sweep has one draw: then it is said of the
-    one adapter that was tested, and not that so many labels are enough.
+    ``claim`` is ``adapter`` where the sweep has one draw: then it is said of the one adapter that
+    was tested, and not that so many labels are enough.
     """
 
+    arm: str
     model: str
     params: int | None
     train_size: int
@@ -109,6 +123,39 @@ class Match:
     diff_lower: float
     p_adjusted: float
     claim: Claim
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A plain arm beside the reference; ``diff`` is the reference's score less its own."""
+
+    arm: str
+    model: str | None
+    train_size: int | None
+    score: float
+    diff: float
+    diff_lower: float
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Whether the reference is worth matching.
+
+    Attributes:
+        passed: whether the lower bound of reference − majority exceeds the margin.
+        majority: score of the most frequent label of gold, or of no mention at all.
+        diff: the reference's score less that.
+        diff_lower: its one-sided 1 − alpha bound.
+        p_value: of a difference of at most the margin.
+        best_plain: the best of rules, dictionary and TF-IDF.
+    """
+
+    passed: bool
+    majority: float
+    diff: float
+    diff_lower: float
+    p_value: float
+    best_plain: Baseline | None
 
 
 @dataclass(frozen=True)
@@ -163,9 +210,12 @@ class Verdict:
         metric: the score that was compared.
         margin: largest loss that still counts as a match.
         alpha: one-sided family-wise error rate over all cells.
+        systems: whether all systems are judged, or the candidates alone.
         reference: what the candidates were compared with.
+        sensitivity: whether the reference is worth matching; ``None`` where that was not asked.
         cells: the candidates, by model and size.
         arms: every arm.
+        simplest: the simplest matching system: by kind, parameters, labels.
         smallest: the matching cell of the smallest model, then with the fewest labels.
         fewest_labels: the matching cell with the fewest labels, then of the smallest model.
         reason: why one of the two is missing, or what else limits the verdict.
@@ -179,9 +229,12 @@ class Verdict:
     metric: str
     margin: float
     alpha: float
+    systems: Systems
     reference: ReferenceResult
-    cells: list[Cell]
+    sensitivity: Sensitivity | None
+    cells: list[CellResult]
     arms: list[ArmResult]
+    simplest: Match | None
     smallest: Match | None
     fewest_labels: Match | None
     reason: str | None

@@ -1,13 +1,13 @@
-"""The sweep on Ray Tune: search, confirm, and everything that survives a crash."""
+"""A sweep from its file to its verdict, and its resumption."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["resume_sweep", "run_sweep", "sweep_status"]
+__all__ = ["resume_sweep", "run_sweep"]
 
 if TYPE_CHECKING:
-    from medsweep.sweep.run import resume_sweep, run_sweep, sweep_status
+    from medsweep.sweep.run import resume_sweep, run_sweep
 
 
 def __getattr__(name: str) -> Any:

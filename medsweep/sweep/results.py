@@ -11,37 +11,37 @@ from typing import Any
 
 import pandas as pd
 
-from medsweep.config.models import Arm
+from medsweep.config import ArmConfig
 from medsweep.errors import RunError
-from medsweep.sweep.frontier import GivenUp, Rung
-from medsweep.sweep.guide import Guide, reference_cells
-from medsweep.sweep.items import Cell, Item
-from medsweep.sweep.plan import Plan
-from medsweep.sweep.records import Records
-from medsweep.sweep.trainable import TrialFolder, write_whole
-from medsweep.training._base import NOTE
+from medsweep.plan.plan import Plan
+from medsweep.record.folder import TrialFolder, write_whole
+from medsweep.record.records import Records
+from medsweep.record.trial import Cell, CellKey, Trial
+from medsweep.search.frontier import GivenUp
+from medsweep.search.guide import Guide, reference_cells
+from medsweep.training.recipe import METADATA
 
 
 def trials_table(records: Records) -> pd.DataFrame:
     """One row a trial: what it was, how it ended, its best dev score and its cost."""
     rows = []
     for record in records.by_name.values():
-        item, last = record.item, (record.evaluations or [{}])[-1]
-        if item.phase == "arm":
+        trial, last = record.trial, (record.evaluations or [{}])[-1]
+        if trial.phase == "arm":
             continue
         rows.append(
             {
-                "trial_id": item.name,
-                "model": item.cell.model,
-                "train_size": item.cell.size,
-                "fold": item.cell.fold,
-                "draw": item.draw,
-                "phase": item.phase,
-                "number": item.number,
+                "trial_id": trial.name,
+                "model": trial.cell.model,
+                "train_size": trial.cell.size,
+                "fold": trial.cell.fold,
+                "draw": trial.draw,
+                "phase": trial.phase,
+                "number": trial.number,
                 "status": record.status,
-                "adopted": item.adopt,
+                "adopted": trial.adopt,
                 "error": record.error,
-                **{k: item.recipe.get(k) for k in RECIPE_COLUMNS},
+                **{k: trial.recipe.get(k) for k in RECIPE_COLUMNS},
                 "score": record.best,
                 # Of what a model writes; null where it answers otherwise and always does.
                 "format_valid": last.get("dev_format_valid"),
@@ -70,9 +70,9 @@ def predictions_table(plan: Plan, records: Records, root: Path) -> pd.DataFrame:
     """
     labels = arm_labels(plan.workload.arms)
     frames = [
-        pd.DataFrame(_rows(labels, record.item, TrialFolder(root, record.item.name)))
+        pd.DataFrame(_rows(labels, record.trial, TrialFolder(root, record.trial.name)))
         for record in records.by_name.values()
-        if record.item.phase != "search" and record.status == "finished"
+        if record.trial.phase != "search" and record.status == "finished"
     ]
     table = pd.concat([f for f in frames if len(f)], ignore_index=True) if frames else None
     if table is None or not _reference_rows(plan, table).any():
@@ -83,16 +83,20 @@ def predictions_table(plan: Plan, records: Records, root: Path) -> pd.DataFrame:
         )
     table["gold"] = table["doc_id"].map(dict(plan.gold))
     columns = ["arm", "model", "train_size", "draw", "doc_id", "gold", "pred", "score"]
+    if plan.groups:
+        # With it `medsweep decide` gives the sweep's own bounds.
+        table["group"] = table["doc_id"].map(dict(plan.groups))
+        columns.append("group")
     return table[columns]
 
 
-def _rows(labels: Sequence[str], item: Item, folder: TrialFolder) -> Iterator[dict[str, Any]]:
-    arm = "finetuned" if item.arm is None else labels[item.arm]
+def _rows(labels: Sequence[str], trial: Trial, folder: TrialFolder) -> Iterator[dict[str, Any]]:
+    arm = "finetuned" if trial.arm is None else labels[trial.arm]
     for row in json.loads(folder.predictions.read_text()):
-        yield {"arm": arm, "model": item.cell.model, **row}
+        yield {"arm": arm, "model": trial.cell.model, **row}
 
 
-def arm_labels(arms: Sequence[Arm]) -> list[str]:
+def arm_labels(arms: Sequence[ArmConfig]) -> list[str]:
     """What each arm is called in tables: its name, and what tells it from one of that name.
 
     The first of a name keeps it bare; another one of the same model gets the option that makes the
@@ -114,9 +118,9 @@ def arm_labels(arms: Sequence[Arm]) -> list[str]:
 def inference_of(records: Records, root: Path, model: str, size: int) -> dict[str, Any] | None:
     """What predicting takes with the adapters of a cell: medians over its draws and folds."""
     files = [
-        TrialFolder(root, r.item.name).inference
+        TrialFolder(root, r.trial.name).inference
         for r in records.by_name.values()
-        if r.item.phase == "confirm" and (r.item.cell.model, r.item.cell.size) == (model, size)
+        if r.trial.phase == "confirm" and (r.trial.cell.model, r.trial.cell.size) == (model, size)
     ]
     taken = [json.loads(f.read_text()) for f in files if f.exists()]
     if not taken:
@@ -132,13 +136,13 @@ def _reference_rows(plan: Plan, table: pd.DataFrame) -> pd.Series:
 
 
 def complete_cells(
-    plan: Plan, records: Records, given_up: Mapping[Rung, GivenUp]
-) -> tuple[set[Rung], list[str]]:
+    plan: Plan, records: Records, given_up: Mapping[CellKey, GivenUp]
+) -> tuple[set[CellKey], list[str]]:
     """Those confirmed on every draw and fold, and a line for each that failed to be.
 
     A cell with a missing draw would be compared on fewer draws than it was meant to be.
     """
-    complete: set[Rung] = set()
+    complete: set[CellKey] = set()
     missing: list[str] = []
     for model, size in sorted({(c.model, c.size) for c in plan.cells}):
         confirmed = [
@@ -154,38 +158,40 @@ def complete_cells(
     return complete, missing
 
 
-def absent_models(plan: Plan, complete: Collection[Rung]) -> set[str]:
+def absent_models(plan: Plan, complete: Collection[CellKey]) -> set[str]:
     """Candidate models of which no cell is complete."""
-    reference = {c.rung for c in reference_cells(plan)}
-    planned = {c.model for c in plan.cells if c.rung not in reference}
-    return planned - {rung[0] for rung in complete if rung not in reference}
+    reference = {c.key for c in reference_cells(plan)}
+    planned = {c.model for c in plan.cells if c.key not in reference}
+    return planned - {key[0] for key in complete if key not in reference}
 
 
-def given_up_cells(plan: Plan, records: Records) -> Mapping[Rung, GivenUp]:
+def given_up_cells(plan: Plan, records: Records) -> Mapping[CellKey, GivenUp]:
     """What ``strategy: frontier`` has passed over; nothing in a grid."""
     frontier = plan.sweep.strategy == "frontier"
-    return Guide(plan).survey(records).given_up if frontier else {}
+    return Guide(plan).interim_analysis(records).given_up if frontier else {}
 
 
-def strategy_of(plan: Plan, records: Records, given_up: Mapping[Rung, GivenUp]) -> dict[str, Any]:
+def strategy_of(
+    plan: Plan, records: Records, given_up: Mapping[CellKey, GivenUp]
+) -> dict[str, Any]:
     """How the cells were gone through, as the verdict says it."""
     trials = {
-        rung: sum(
-            len(records.of(Cell(*rung, fold), "search")) for fold in range(len(plan.workload.folds))
+        key: sum(
+            len(records.of(Cell(*key, fold), "search")) for fold in range(len(plan.workload.folds))
         )
-        for rung in given_up
+        for key in given_up
     }
     return {
         "name": plan.sweep.strategy,
         "given_up": [
             {
-                "model": rung[0],
-                "train_size": rung[1],
-                "trials": trials[rung],
+                "model": key[0],
+                "train_size": key[1],
+                "trials": trials[key],
                 "needless": found.needless,
                 "reason": found.reason,
             }
-            for rung, found in sorted(given_up.items())
+            for key, found in sorted(given_up.items())
         ],
     }
 
@@ -199,15 +205,15 @@ def adapter_name(cell: Cell, draw: int, folds: int) -> str:
 def collect_adapters(records: Records, root: Path, target: Path, folds: int) -> None:
     """Move the confirmed adapters to ``DIR/adapters/``, one folder each."""
     for record in records.by_name.values():
-        source = TrialFolder(root, record.item.name).adapter
-        if record.item.phase == "confirm" and record.status == "finished" and source.exists():
-            destination = target / adapter_name(record.item.cell, record.item.draw, folds)
+        source = TrialFolder(root, record.trial.name).adapter
+        if record.trial.phase == "confirm" and record.status == "finished" and source.exists():
+            destination = target / adapter_name(record.trial.cell, record.trial.draw, folds)
             if destination.exists():
                 shutil.rmtree(destination)
             destination.parent.mkdir(parents=True, exist_ok=True)
             # Before it is moved: after a crash in between nothing would come here again.
-            note = json.loads((source / NOTE).read_text(encoding="utf-8"))
-            write_json(source / NOTE, {**note, "trial": record.item.to_dict()})
+            note = json.loads((source / METADATA).read_text(encoding="utf-8"))
+            write_json(source / METADATA, {**note, "trial": record.trial.to_dict()})
             shutil.move(source, destination)
 
 

@@ -1,4 +1,4 @@
-"""Tasks: what is asked of a document, as values of a table and as scores. Imports no torch."""
+"""Tasks: what is asked of a document, as values of a table and as scores."""
 
 from __future__ import annotations
 

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from medsweep.corpus import Document
-from medsweep.training._base import Prediction
+from medsweep.corpus._base import Kind
+from medsweep.tasks.prediction import Prediction
 
-TaskKind = Literal["classification", "multilabel", "ner"]
+TaskKind = Kind
 # How a model answers: by a head of its own, by the likeliest label, or in writing.
 MethodName = Literal["head", "likelihood", "generate"]
 # Gold of which there are too many values to compare the likelihoods of, by kind of task.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from medsweep.corpus import Document
 from medsweep.stats.metrics import METRICS, score
 from medsweep.tasks._base import TaskKind
-from medsweep.training._base import Prediction
+from medsweep.tasks.prediction import Prediction
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from medsweep.corpus import Document
 from medsweep.stats.metrics import METRICS, score
 from medsweep.tasks._base import TaskKind
-from medsweep.training._base import Prediction
+from medsweep.tasks.prediction import Prediction
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from medsweep.corpus import Document, Span
 from medsweep.stats.metrics import METRICS, score
 from medsweep.tasks._base import TaskKind
-from medsweep.training._base import Prediction
+from medsweep.tasks.prediction import Prediction
 
 
 @dataclass(frozen=True, slots=True)

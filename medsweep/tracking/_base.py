@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from medsweep.sweep.items import Status
-from medsweep.sweep.records import Record
+from medsweep.record.records import TrialRecord
+from medsweep.record.trial import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ class Tracker(Protocol):
         """
         ...
 
-    def tell(self, record: Record) -> None:
+    def tell(self, record: TrialRecord) -> None:
         """Bring a trial's run up to its record; what is known already is not told again."""
         ...
 
-    def finish(self, records: Iterable[Record], ending: Ending) -> bool:
+    def finish(self, records: Iterable[TrialRecord], ending: Ending) -> bool:
         """The sweep has ended; all of its trials are told once more.
 
         Returns:
@@ -56,9 +56,9 @@ class NullTracker:
     def start(self, name: str, key: str, params: Mapping[str, Any]) -> None:
         """Nothing is opened."""
 
-    def tell(self, record: Record) -> None:
+    def tell(self, record: TrialRecord) -> None:
         """Nothing is told."""
 
-    def finish(self, records: Iterable[Record], ending: Ending) -> bool:
+    def finish(self, records: Iterable[TrialRecord], ending: Ending) -> bool:
         """Nothing is kept."""
         return True

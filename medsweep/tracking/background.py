@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from medsweep.sweep.records import Record
+from medsweep.record.records import TrialRecord
 from medsweep.tracking._base import Ending, Tracker
 
 PAUSE = 60.0  # seconds between two attempts while nobody answers
@@ -33,7 +33,7 @@ class BackgroundTracker:
 
     def __init__(self, tracker: Tracker, warn: Callable[[str], None]) -> None:
         self._tracker, self._warn = tracker, warn
-        self._pending: dict[str, Record] = {}
+        self._pending: dict[str, TrialRecord] = {}
         self._finish: Callable[[], bool] | None = None
         self._taken, self._answers, self._warned = False, True, False
         self._changed = threading.Condition()
@@ -44,13 +44,13 @@ class BackgroundTracker:
         self._tracker.start(name, key, params)
         self._thread.start()
 
-    def tell(self, record: Record) -> None:
+    def tell(self, record: TrialRecord) -> None:
         """Soon. Of several records of one trial the last is enough."""
         with self._changed:
-            self._pending[record.item.name] = _snapshot(record)
+            self._pending[record.trial.name] = _snapshot(record)
             self._changed.notify()
 
-    def finish(self, records: Iterable[Record], ending: Ending) -> bool:
+    def finish(self, records: Iterable[TrialRecord], ending: Ending) -> bool:
         """As of the tracker, once and without another attempt."""
         known = [_snapshot(record) for record in records]
         with self._changed:
@@ -70,7 +70,7 @@ class BackgroundTracker:
         with suppress(Exception):
             self._taken = self._finish is not None and self._finish()
 
-    def _next(self) -> Record | None:
+    def _next(self) -> TrialRecord | None:
         """The next record to tell, waited for; None at the sweep's end."""
         with self._changed:
             self._changed.wait_for(lambda: self._pending or self._finish)
@@ -78,11 +78,11 @@ class BackgroundTracker:
                 self._changed.wait_for(lambda: self._finish, PAUSE)
             return None if self._finish else self._pending.pop(next(iter(self._pending)))
 
-    def _refused(self, record: Record, error: Exception) -> None:
+    def _refused(self, record: TrialRecord, error: Exception) -> None:
         self._answers = False
         with self._changed:
             # What has come in meanwhile is newer.
-            self._pending.setdefault(record.item.name, record)
+            self._pending.setdefault(record.trial.name, record)
         if not self._warned:
             self._warned = True
             with suppress(Exception):
@@ -92,6 +92,6 @@ class BackgroundTracker:
                 )
 
 
-def _snapshot(record: Record) -> Record:
+def _snapshot(record: TrialRecord) -> TrialRecord:
     """As it is now; the sweep goes on with its own."""
     return replace(record, evaluations=[*record.evaluations], times=[*record.times])

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from filelock import FileLock
 
 from medsweep.errors import ConfigError
-from medsweep.sweep.records import Record
+from medsweep.record.records import TrialRecord
 from medsweep.tracking._base import Ending
 
 T = TypeVar("T")
@@ -87,9 +87,9 @@ class MlflowTracker:
                 self._parent = str(run.info.run_id)
             self._params(self._parent, params)
 
-    def tell(self, record: Record) -> None:
+    def tell(self, record: TrialRecord) -> None:
         """Open the trial's child run, add points to its curves, end it: what is still missing."""
-        key = record.item.name, _started(record)
+        key = record.trial.name, _started(record)
         told = self._told.get(key) or self._told.setdefault(key, self._open(record))
         try:
             self._bring_up(told, record)
@@ -98,14 +98,16 @@ class MlflowTracker:
             self._told.pop(key, None)
             raise
 
-    def finish(self, records: Iterable[Record], ending: Ending) -> bool:
+    def finish(self, records: Iterable[TrialRecord], ending: Ending) -> bool:
         """End the parent run, and the children that were under way."""
         refused, in_a_row = 0, 0
         for record in records:
             try:
                 self.tell(record)
                 if record.status == "running":
-                    self._end(self._told[record.item.name, _started(record)], "interrupted", record)
+                    self._end(
+                        self._told[record.trial.name, _started(record)], "interrupted", record
+                    )
                 in_a_row = 0
             except Exception:
                 refused, in_a_row = refused + 1, in_a_row + 1
@@ -149,12 +151,12 @@ class MlflowTracker:
             if not token:
                 return found
 
-    def _open(self, record: Record) -> Told:
+    def _open(self, record: TrialRecord) -> Told:
         """A trial's run, made only if there is none. A trial that is tried again gets another."""
-        item = record.item
+        trial = record.trial
         tags = {
             "mlflow.parentRunId": self._parent,
-            "medsweep.trial": item.name,
+            "medsweep.trial": trial.name,
             "medsweep.started": _started(record),
         }
         known = self._search(" and ".join(f"tags.`{k}` = '{v}'" for k, v in tags.items()))
@@ -164,15 +166,15 @@ class MlflowTracker:
             run = self._client.create_run(
                 self._experiment,
                 start_time=_milliseconds(record.started),
-                run_name=item.name,
-                tags={**tags, "medsweep.phase": item.phase, "medsweep.status": "running"},
+                run_name=trial.name,
+                tags={**tags, "medsweep.phase": trial.phase, "medsweep.status": "running"},
             )
             told = Told(str(run.info.run_id))
-        cell = {"model": item.cell.model, "train_size": item.cell.size, "fold": item.cell.fold}
-        self._params(told.run_id, {**cell, "draw": item.draw, **item.recipe})
+        cell = {"model": trial.cell.model, "train_size": trial.cell.size, "fold": trial.cell.fold}
+        self._params(told.run_id, {**cell, "draw": trial.draw, **trial.recipe})
         return told
 
-    def _bring_up(self, told: Told, record: Record) -> None:
+    def _bring_up(self, told: Told, record: TrialRecord) -> None:
         if told.status == record.status and record.status != "running":
             return
         if told.status != "running":
@@ -183,7 +185,7 @@ class MlflowTracker:
         if record.status != "running":
             self._end(told, record.status, record)
 
-    def _add_points(self, told: Told, record: Record) -> None:
+    def _add_points(self, told: Told, record: TrialRecord) -> None:
         """Further points of the learning curve, at the time that the journal has for them."""
         from mlflow.entities import Metric
 
@@ -198,11 +200,11 @@ class MlflowTracker:
             self._client.log_batch(told.run_id, metrics=metrics[start : start + BATCH])
         told.iteration = max((e["iteration"] for e in record.evaluations), default=0.0)
 
-    def _end(self, told: Told, status: str, record: Record) -> None:
+    def _end(self, told: Told, status: str, record: TrialRecord) -> None:
         """End a child run; the tag last, because it says that all before it has been told."""
         if record.error:
             # An arm's message may name a document.
-            error = record.error if record.item.phase != "arm" else "see `medsweep status`"
+            error = record.error if record.trial.phase != "arm" else "see `medsweep status`"
             self._client.set_tag(told.run_id, "medsweep.error", error)
         ended = _milliseconds(record.ended) if record.ended else None
         self._client.set_terminated(told.run_id, STATUSES[status], end_time=ended)
@@ -222,7 +224,7 @@ def _found(run: Any) -> Told:
     return Told(str(run.info.run_id), status, run.data.metrics.get("iteration", 0.0))
 
 
-def _started(record: Record) -> str:
+def _started(record: TrialRecord) -> str:
     """When a trial was proposed: what tells it from another attempt at the same."""
     return f"{record.started:.3f}"
 

@@ -1,42 +1,29 @@
-"""Training adapters on a frozen base. Imports neither ray nor mlflow; torch only when used."""
+"""Training adapters on a frozen base: recipes, methods, engines; torch only when used."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from medsweep.models.load import Base, load_base
+    from medsweep.models.load import Base
     from medsweep.tasks import Task
-    from medsweep.training._base import Engine
-    from medsweep.training.solo import SoloEngine
+    from medsweep.training.engines._base import Engine
 
-__all__ = ["Base", "SoloEngine", "load_base", "make_engine"]
-
-
-def __getattr__(name: str) -> Any:
-    # The processes that only schedule trials import contracts from here, but never torch.
-    if name == "SoloEngine":
-        from medsweep.training.solo import SoloEngine
-
-        return SoloEngine
-    if name in ("Base", "load_base"):
-        from medsweep.models import load
-
-        return getattr(load, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__ = ["make_engine"]
 
 
 def make_engine(
     kind: Literal["shared", "solo"], base: Base, task: Task, *, scratch: Path | None = None
 ) -> Engine:
     """The engine that a sweep file asks for; a base that does not pack gets the solo one."""
+    # The processes that only schedule trials import contracts from here, but never torch.
     if kind == "shared":
-        from medsweep.training.packed import packs
-        from medsweep.training.shared import SharedEngine
+        from medsweep.training.engines.packed import can_pack
+        from medsweep.training.engines.shared import SharedEngine
 
-        if packs(base):
+        if can_pack(base):
             return SharedEngine(base, task, scratch=scratch)
-    from medsweep.training.solo import SoloEngine
+    from medsweep.training.engines.solo import SoloEngine
 
     return SoloEngine(base, task, scratch=scratch)

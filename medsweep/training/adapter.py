@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from medsweep.models.load import Base
 from medsweep.models.quiet import quiet_peft
 from medsweep.tasks import Task
-from medsweep.training._base import NOTE, Recipe
 from medsweep.training.methods import make_method
+from medsweep.training.recipe import METADATA, Recipe
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -139,7 +139,7 @@ def save_adapter(
 ) -> None:
     """Write a plain PEFT folder, whole or not at all, and beside it what medsweep must know.
 
-    A sweep adds to the note which trial it was.
+    A sweep adds to the metadata which trial it was.
     """
     config = lora_config(base, task, recipe)
     config.inference_mode = True
@@ -149,7 +149,7 @@ def save_adapter(
     config.save_pretrained(str(part))
     held = {n: t.detach().to("cpu", copy=True).contiguous() for n, t in tensors.items()}
     save_file(held, part / WEIGHTS, metadata={"format": "pt"})
-    note = {
+    metadata = {
         "base": base.folder.reference,
         "trial": {"recipe": recipe.to_dict()},
         "labels": list(task.labels),
@@ -159,6 +159,6 @@ def save_adapter(
         "attributes": list(task.attributes),
         "dev_score": dev_score,
     }
-    (part / NOTE).write_text(json.dumps(note, indent=2))
+    (part / METADATA).write_text(json.dumps(metadata, indent=2))
     shutil.rmtree(folder, ignore_errors=True)
     part.replace(folder)

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medsweep.arms.stretches import OVERLAP
-from medsweep.arms.tagging import words_of
 from medsweep.corpus import Document, Span
+from medsweep.prompting.tagging import words_of
+from medsweep.prompting.window import OVERLAP
 from medsweep.tasks import Task
 from medsweep.tasks.multilabel import likely_labels
-from medsweep.training._base import Prediction
+from medsweep.tasks.prediction import Prediction
 from medsweep.training.words import ending_at_punctuation
 
 IGNORED = -100
@@ -107,7 +107,7 @@ class Encoder:
             )
             if not ids:
                 # Decoders' tokenizers add nothing to an empty text; a model needs one token.
-                ids, offsets, words = self._nothing()
+                ids, offsets, words = self._padding()
             windows.append(
                 Window(
                     number,
@@ -120,7 +120,7 @@ class Encoder:
             )
         return windows
 
-    def _nothing(self) -> tuple[list[int], NDArray[np.int32], NDArray[np.int32]]:
+    def _padding(self) -> tuple[list[int], NDArray[np.int32], NDArray[np.int32]]:
         only = [int(self._tokenizer.pad_token_id)]
         return only, np.zeros((1, 2), dtype=np.int32), np.full(1, -1, dtype=np.int32)
 
@@ -130,8 +130,8 @@ class Encoder:
         if self._task.kind == "classification":
             return None if document.label is None else self._index.get(document.label)
         if self._task.kind == "multilabel":
-            mine = document.labels
-            return None if mine is None else np.array([name in mine for name in self._labels])
+            gold = document.labels
+            return None if gold is None else np.array([name in gold for name in self._labels])
         if document.spans is None:
             return None
         tags = self._tags(document, offsets)
@@ -170,26 +170,28 @@ class Encoder:
         by_document: list[list[int]] = [[] for _ in documents]
         for i, window in enumerate(windows):
             by_document[window.document].append(i)
-        predictions = []
-        for document, mine in zip(documents, by_document, strict=True):
-            if self._task.kind == "classification":
-                mean = np.mean([logits[i] for i in mine], axis=0)
-                shifted = np.exp(mean - mean.max())
-                scores = shifted / shifted.sum()
-                predictions.append(
-                    Prediction(
-                        document.id,
-                        label=self._labels[int(mean.argmax())],
-                        scores=dict(zip(self._labels, scores.tolist(), strict=True)),
-                    )
-                )
-            elif self._task.kind == "multilabel":
-                mean = np.mean([logits[i] for i in mine], axis=0, dtype=np.float64)
-                predictions.append(likely_labels(document.id, self._labels, _sigmoid(mean)))
-            else:
-                words = self._best_words([(windows[i], logits[i]) for i in mine])
-                predictions.append(Prediction(document.id, spans=self._spans(document.text, words)))
-        return predictions
+        return [
+            self._prediction(d, [windows[i] for i in own], [logits[i] for i in own])
+            for d, own in zip(documents, by_document, strict=True)
+        ]
+
+    def _prediction(
+        self, document: Document, windows: list[Window], logits: list[NDArray[np.float32]]
+    ) -> Prediction:
+        if self._task.kind == "ner":
+            words = self._best_words(list(zip(windows, logits, strict=True)))
+            return Prediction(document.id, spans=self._spans(document.text, words))
+        if self._task.kind == "multilabel":
+            mean = np.asarray(np.mean(logits, axis=0, dtype=np.float64))
+            return likely_labels(document.id, self._labels, _sigmoid(mean))
+        mean = np.mean(logits, axis=0)
+        shifted = np.exp(mean - mean.max())
+        scores = shifted / shifted.sum()
+        return Prediction(
+            document.id,
+            label=self._labels[int(mean.argmax())],
+            scores=dict(zip(self._labels, scores.tolist(), strict=True)),
+        )
 
     def _best_words(
         self, parts: Sequence[tuple[Window, NDArray[np.float32]]]

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from medsweep.models.load import Base
+from medsweep.models.precision import autocast, in_bf16, native_bf16
 from medsweep.training.batches import by_length
 from medsweep.training.encode import IGNORED, Target, Window
-from medsweep.training.precision import autocast, in_bf16, native_bf16
 from medsweep.training.prefix import PrefixCache, entering_at, stack_hidden
 
 # Tokens, padding included, that go through the model at once. On a CPU 512 already fill its
@@ -36,7 +36,13 @@ def token_budget(device: torch.device, *, by_token: bool = False) -> int:
 
 @contextmanager
 def from_layer(
-    model: Any, base: Base, windows: Sequence[Window], layer: int, cache: PrefixCache | None
+    model: Any,
+    base: Base,
+    windows: Sequence[Window],
+    layer: int,
+    cache: PrefixCache | None,
+    *,
+    exact: bool = False,
 ) -> Iterator[None]:
     """Within the body ``model`` starts at ``layer``, and what lies below comes from ``cache``.
 
@@ -46,11 +52,12 @@ def from_layer(
         windows: what it is given in the body, one batch.
         layer: the lowest adapted layer.
         cache: None computes all layers.
+        exact: in the base's own precision.
     """
     if cache is None or layer == 0:
         yield
         return
-    hidden = stack_hidden(cache.hidden(windows, layer), base.device)
+    hidden = stack_hidden(cache.hidden(windows, layer, exact=exact), base.device)
     with entering_at(model, base.targets.stack, layer, hidden):
         yield
 
@@ -71,19 +78,26 @@ def read_windows(
     """What ``read`` makes of the model and each batch of windows, in the windows' order.
 
     ``tokens``, padding included, are read at once; None leaves that to the device.
-    ``exact`` computes as plain PEFT does: the whole model, in the base's own precision. What
-    is handed over is judged so; dev scores, which only choose, take the faster way. ``by_token``
-    is the method's.
+    ``exact`` computes as plain PEFT does, in the base's own precision. What is handed over is
+    judged so; dev scores, which only choose, take the faster way. ``by_token`` is the method's.
     """
-    found: dict[int, Reading] = {}
-    known = None if exact or by_token else cache
+    readings: dict[int, Reading] = {}
+    usable = None if by_token or (exact and not keeps_exactly(base)) else cache
     with reading_precision(base, exact=exact, by_token=by_token):
         most = tokens or token_budget(base.device, by_token=by_token)
         for batch in by_length(windows, most):
             rows = [windows[i] for i in batch]
-            with from_layer(model, base, rows, layer, known):
-                found |= zip(batch, read(model, rows), strict=True)
-    return [found[i] for i in range(len(windows))]
+            with from_layer(model, base, rows, layer, usable, exact=exact):
+                readings |= zip(batch, read(model, rows), strict=True)
+    return [readings[i] for i in range(len(windows))]
+
+
+def keeps_exactly(base: Base) -> bool:
+    """Whether what a cache keeps of the lower layers is what a whole pass computes.
+
+    In fp32 it is, to the last digits. In 16 bits the rounding of a batch's shape is not.
+    """
+    return bool(base.model.dtype == torch.float32)
 
 
 @contextmanager

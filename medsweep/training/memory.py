@@ -36,7 +36,7 @@ def release() -> None:
             trim(0)
 
 
-def ran_out(error: Exception) -> bool:
+def out_of_memory(error: Exception) -> bool:
     """Whether memory ran out; torch has an error of its own for accelerators only.
 
     If so, what the failed work still held is let go of: the frames that ``error`` keeps would
@@ -125,9 +125,9 @@ class MemoryModel:
         rows, longest, taken = np.array(self.seen, dtype=float).T
         terms = np.stack([np.ones_like(rows), rows * longest, rows * longest**2], axis=1)
         scale = terms.max(axis=0)
-        found = nnls(terms / scale, taken)[0] / scale
-        found[0] += max(0.0, float((taken - terms @ found).max()))
-        b0, b1, b2 = map(float, found)
+        fitted = nnls(terms / scale, taken)[0] / scale
+        fitted[0] += max(0.0, float((taken - terms @ fitted).max()))
+        b0, b1, b2 = map(float, fitted)
         return b0, b1, b2
 
     def tokens(self, longest: int, free: float) -> int | None:
@@ -137,15 +137,15 @@ class MemoryModel:
             longest: tokens of the longest row.
             free: bytes.
         """
-        found = self.coefficients()
-        if found is None:
+        coefficients = self.coefficients()
+        if coefficients is None:
             return None
-        b0, b1, b2 = found
+        b0, b1, b2 = coefficients
         most, each = GROWTH * max(r * length for r, length, _ in self.seen), b1 + b2 * longest
         return min(most, max(0, int((free - b0) / each))) if each else most
 
 
-class Budget:
+class TokenBudget:
     """How many tokens, padding included, go through a base at once.
 
     Fixed where nothing can be measured, but for memory that ran out.
@@ -168,7 +168,7 @@ class Budget:
         return self._tokens if known is None else max(SMALLEST, known)
 
     @contextmanager
-    def learning_from(self, entry: int, rows: int, longest: int) -> Iterator[None]:
+    def measured(self, entry: int, rows: int, longest: int) -> Iterator[None]:
         """Take in what the pass in the body takes; one that fails teaches nothing."""
         if self._meter is None:
             yield
@@ -177,9 +177,9 @@ class Budget:
         yield
         self._models[entry].add(rows, longest, self._meter.taken())
 
-    def answers(self, error: Exception) -> bool:
+    def recover(self, error: Exception) -> bool:
         """Whether memory ran out and smaller passes can be tried; they are smaller from now on."""
-        return ran_out(error) and self.halve()
+        return out_of_memory(error) and self.halve()
 
     def halve(self) -> bool:
         """After memory ran out; False where passes are as small as is useful."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from medsweep.training._base import Recipe
+from medsweep.training.recipe import Recipe
 
 
 def total_steps(recipe: Recipe, windows: int) -> int:

@@ -18,15 +18,18 @@ import torch
 from torch import Tensor, nn
 
 from medsweep.models.load import Base
+from medsweep.models.precision import autocast, native_bf16
 from medsweep.training.batches import by_length
 from medsweep.training.encode import Window
-from medsweep.training.precision import autocast
 
 TOKENS_A_PASS = 2048
 
+# A window's, the layer, and whether it is in the base's own precision beside mixed ones.
+_Key = tuple[bytes, int, bool]
+
 
 class PrefixCache:
-    """Hidden states that enter a layer, by window and layer.
+    """Hidden states that enter a layer, by window, layer and precision.
 
     Kept in memory up to ``memory`` bytes, beyond that in ``scratch`` (one file each, for this
     user only: they are derived from patients' texts), beyond that computed again.
@@ -35,36 +38,47 @@ class PrefixCache:
     def __init__(self, base: Base, scratch: Path | None, memory: int | None = None) -> None:
         self._base, self._scratch = base, scratch
         self._memory = memory if memory is not None else psutil.virtual_memory().available // 8
-        self._held: dict[tuple[bytes, int], Tensor | Path] = {}
+        self._held: dict[_Key, Tensor | Path] = {}
         self._used = 0
+        self._mixed = native_bf16(base.device)
         if scratch is not None:
             scratch.mkdir(parents=True, exist_ok=True)
             os.chmod(scratch, 0o700)  # noqa: PTH101 - the umask does not apply
 
-    def hidden(self, windows: Sequence[Window], layer: int) -> list[Tensor]:
-        """The hidden states of each window before ``layer``: (tokens, width), without padding."""
-        missing = list({w.key: w for w in windows if (w.key, layer) not in self._held}.values())
+    def hidden(self, windows: Sequence[Window], layer: int, *, exact: bool = False) -> list[Tensor]:
+        """The hidden states of each window before ``layer``: (tokens, width), without padding.
+
+        ``exact`` gives those of the base's own precision, where mixed precision is faster.
+        """
+        fine = exact and self._mixed
+        missing = self._missing(windows, layer, fine)
         fresh: dict[bytes, Tensor] = {}
         for batch in by_length(missing, TOKENS_A_PASS):
-            self._compute([missing[i] for i in batch], layer, fresh)
-        return [self._get(w.key, layer, fresh) for w in windows]
+            self._compute([missing[i] for i in batch], layer, fine, fresh)
+        return [self._get((w.key, layer, fine), fresh) for w in windows]
 
     def warm(self, windows: Sequence[Window], layer: int) -> None:
         """Compute what is missing, as far as there is room to keep it."""
-        missing = list({w.key: w for w in windows if (w.key, layer) not in self._held}.values())
+        missing = self._missing(windows, layer, fine=False)
         for batch in by_length(missing, TOKENS_A_PASS):
             if self._scratch is None and self._used >= self._memory:
                 return
-            self._compute([missing[i] for i in batch], layer, {})
+            self._compute([missing[i] for i in batch], layer, fine=False, fresh={})
 
-    def _get(self, key: bytes, layer: int, fresh: dict[bytes, Tensor]) -> Tensor:
-        if key in fresh:
-            return fresh[key]
-        held = self._held[key, layer]
+    def _missing(self, windows: Sequence[Window], layer: int, fine: bool) -> list[Window]:
+        held = self._held
+        return list({w.key: w for w in windows if (w.key, layer, fine) not in held}.values())
+
+    def _get(self, key: _Key, fresh: dict[bytes, Tensor]) -> Tensor:
+        if key[0] in fresh:
+            return fresh[key[0]]
+        held = self._held[key]
         return held if isinstance(held, Tensor) else torch.from_numpy(np.load(held))
 
     @torch.no_grad()
-    def _compute(self, windows: list[Window], layer: int, fresh: dict[bytes, Tensor]) -> None:
+    def _compute(
+        self, windows: list[Window], layer: int, fine: bool, fresh: dict[bytes, Tensor]
+    ) -> None:
         caught: list[Tensor] = []
 
         def catch(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -74,7 +88,7 @@ class PrefixCache:
         stack = self._base.model.get_submodule(self._base.targets.stack)
         hook = stack[layer].register_forward_pre_hook(catch, with_kwargs=True)
         try:
-            with autocast(self._base.device):
+            with autocast(self._base.device, self._mixed and not fine):
                 self._base.model(**pad(windows, self._base))
         except _Reached:
             pass
@@ -83,14 +97,14 @@ class PrefixCache:
         for window, states in zip(windows, caught[0], strict=True):
             own = states[: len(window.ids)].to("cpu", torch.float32, copy=True)
             fresh[window.key] = own
-            self._keep((window.key, layer), own)
+            self._keep((window.key, layer, fine), own)
 
-    def _keep(self, key: tuple[bytes, int], states: Tensor) -> None:
+    def _keep(self, key: _Key, states: Tensor) -> None:
         size = states.numel() * states.element_size()
         if self._used + size <= self._memory:
             self._held[key], self._used = states, self._used + size
         elif self._scratch is not None:
-            path = self._scratch / f"{key[0].hex()}-{key[1]}.npy"
+            path = self._scratch / f"{key[0].hex()}-{key[1]}{'-exact' * key[2]}.npy"
             np.save(path, states.numpy())
             self._held[key] = path
 

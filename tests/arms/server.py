@@ -20,8 +20,7 @@ def serving(answer: Answer) -> Iterator[tuple[str, list[dict[str, Any]]]]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             seen.append({"path": self.path, "key": self.headers.get("Authorization"), **body})
             status, text = answer(body)
-            usage = {"prompt_tokens": 10, "completion_tokens": 2}
-            reply = {"choices": [{"message": {"content": text}}], "usage": usage}
+            reply = {"choices": [{"message": {"content": text}}]}
             data = json.dumps(reply).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))

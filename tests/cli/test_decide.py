@@ -9,22 +9,20 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
+from medsweep.cli.decide import command
+from medsweep.cli.shown import shown
 from medsweep.cli.verdict import show
+from tests.commands import called, medsweep
 from tests.report.simulate import PARAMS, predictions, verdict
 
 BASE = ("--reference", "finetuned:llama-3.1-8b", "--metric", "macro_f1", "--margin", "0.05")
 
 
-def medsweep(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "medsweep", *map(str, arguments)], capture_output=True, text=True
-    )
-
-
 def refused(*arguments: object) -> str:
-    done = medsweep("decide", *arguments)
+    done = called("decide", *arguments)
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("medsweep: ")
@@ -50,23 +48,52 @@ def files(table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 class TestDecide:
     def test_every_format_gives_the_same_verdict_and_report(
-        self, files: Path, table: pd.DataFrame, tmp_path: Path
+        self,
+        files: Path,
+        table: pd.DataFrame,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
         expected = verdict(table, dev_labels=0)
         for name in ("p.parquet", "p.csv", "p.jsonl"):
             out = tmp_path / name
             options = ("--params", files / "params.json", "--out", out)
-            done = medsweep("decide", files / name, *BASE, *options)
+            # One of them as a user runs it; the others without its imports.
+            run = medsweep if name == "p.csv" else called
+            done = run("decide", files / name, *BASE, *options)
             assert done.returncode == 0, done.stderr
             found = json.loads((out / "verdict.json").read_text())
             for key in ("reference", "cells", "arms", "smallest", "fewest_labels", "power"):
                 assert found[key] == expected[key]
             assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
             assert (out / "report.html").stat().st_size > 10_000
-            again = medsweep("report", out, "--out", tmp_path / "again.html")
+            again = run("report", out, "--out", tmp_path / "again.html")
             assert again.returncode == 0, again.stderr
             page = (out / "report.html").read_text()
             assert (tmp_path / "again.html").read_text() == page
+
+    def test_what_is_judged_and_how_can_be_said(self, files: Path, tmp_path: Path) -> None:
+        options = (
+            "--systems",
+            "tuned",
+            "--no-sensitivity",
+            "--pool",
+            "100",
+            "--out",
+            tmp_path / "v",
+        )
+        arguments = [str(a) for a in (files / "p.parquet", *BASE, *options)]
+        done = CliRunner().invoke(command, arguments)
+        assert done.exit_code == 0, done.output
+        found = json.loads((tmp_path / "v" / "verdict.json").read_text())
+        assert (found["systems"], found["sensitivity"]) == ("tuned", None)
+        assert {c["train_size"]: c["claim"] for c in found["cells"]} == {
+            50: "n_labels",
+            100: "labelled_set",
+        }
+        assert "descriptive" in done.output
+        assert "matches (this set)" in done.output
 
     def test_it_imports_no_engine(self, files: Path, tmp_path: Path) -> None:
         code = (
@@ -83,9 +110,9 @@ class TestDecide:
         table = predictions(documents=60, sizes=(20,), classes=("NA", "None", "1.0", "01"))
         table.to_csv(tmp_path / "p.csv", index=False)
         out = tmp_path / "out"
-        assert medsweep("decide", tmp_path / "p.csv", *BASE, "--out", out).returncode == 0
+        assert called("decide", tmp_path / "p.csv", *BASE, "--out", out).returncode == 0
         kept = pd.read_parquet(out / "predictions.parquet")
-        assert set(kept["gold"]) == set(table["gold"])
+        assert set(kept["gold"]) == {"NA", "None", "1", "01"}
 
     def test_spans_may_be_lists_in_jsonl(self, tmp_path: Path) -> None:
         table = predictions("ner", documents=60, sizes=(20,))
@@ -93,7 +120,7 @@ class TestDecide:
         for row in rows:
             row["gold"], row["pred"] = json.loads(row["gold"]), json.loads(row["pred"] or "[]")
         (tmp_path / "p.jsonl").write_text("\n".join(json.dumps(r) for r in rows))
-        done = medsweep(
+        done = called(
             "decide",
             tmp_path / "p.jsonl",
             *("--reference", "finetuned:llama-3.1-8b", "--metric", "span_f1", "--margin", "0.05"),
@@ -105,7 +132,7 @@ class TestDecide:
         table.assign(patient=patient).to_csv(tmp_path / "p.csv", index=False)
         out = tmp_path / "out"
         options = ("--groups", "patient", "--out", out)
-        assert medsweep("decide", tmp_path / "p.csv", *BASE, *options).returncode == 0
+        assert called("decide", tmp_path / "p.csv", *BASE, *options).returncode == 0
         found = json.loads((out / "verdict.json").read_text())
         assert found["power"]["groups"] == patient.nunique()
         assert "in 100 groups" in (out / "report.html").read_text()
@@ -119,7 +146,7 @@ class TestRefusals:
             ("x.parquet", "nonsense", "cannot be read as parquet"),
             ("x.jsonl", '{"arm": 1}\n[secret', "x.jsonl:2: is no JSON object"),
             ("x.csv", "", "cannot be read as csv"),
-            ("y.csv", "arm,model\na,b\n", "lack the column train_size, draw, doc_id, gold, pred"),
+            ("y.csv", "arm,model\na,b\n", "lack the column doc_id, gold, pred"),
             ("y.jsonl", "", "lack the column"),
         ):
             (tmp_path / name).write_text(content)
@@ -165,21 +192,21 @@ class TestRefusals:
 class TestReport:
     def test_formats_and_figures(self, files: Path, tmp_path: Path) -> None:
         out = tmp_path / "v"
-        assert medsweep("decide", files / "p.parquet", *BASE, "--out", out).returncode == 0
+        assert called("decide", files / "p.parquet", *BASE, "--out", out).returncode == 0
         figures = tmp_path / "figures"
-        done = medsweep("report", out, "--format", "md", "--figures", figures)
+        done = called("report", out, "--format", "md", "--figures", figures)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("# p\n")
         assert (figures / "forest.svg").exists()
-        done = medsweep("report", out, "--format", "json")
+        done = called("report", out, "--format", "json")
         assert json.loads(done.stdout) == json.loads((out / "verdict.json").read_text())
 
     def test_a_folder_without_a_verdict(self, tmp_path: Path) -> None:
-        done = medsweep("report", tmp_path)
+        done = called("report", tmp_path)
         assert done.returncode == 2
         assert "there is no verdict" in done.stderr
         (tmp_path / "verdict.json").write_text("{}")
-        assert medsweep("report", tmp_path).returncode == 2
+        assert called("report", tmp_path).returncode == 2
 
 
 class TestShow:
@@ -191,9 +218,26 @@ class TestShow:
 
     def test_every_system_stands_there_once(self, table: pd.DataFrame) -> None:
         text = self.shown(verdict(table))
-        assert text.count("reference") == 2
+        assert text.count("reference") == 3
         assert len([line for line in text.splitlines() if line.startswith("tfidf")]) == 2
         assert "matches" in text
+
+    def test_what_was_shown_comes_first(self, table: pd.DataFrame) -> None:
+        decided = verdict(table)
+        match = decided["smallest"]
+        first, second, third = shown(decided)
+        assert first.startswith(f"Shown: {match['model']} (")
+        assert f"tuned on {match['train_size']} documents" in first
+        assert f"{match['score']:.2f} against {decided['reference']['score']:.2f}" in first
+        assert second.startswith(("Not shown: that ", "Shown for all sizes"))
+        assert "TF-IDF" in third
+        text = self.shown(decided)
+        assert text.startswith("Shown: ")
+        assert text.index("For comparison") < text.index("arm ")
+
+    def test_nothing_shown_is_said_first(self, table: pd.DataFrame) -> None:
+        decided = {**verdict(table), "smallest": None, "fewest_labels": None}
+        assert shown(decided)[0].startswith("Not shown: that any candidate loses less than 0.05 ")
 
     def test_one_draw_and_no_model(self) -> None:
         table = predictions(documents=150, sizes=(100, 200), draws=1, lift=0.2)
@@ -225,7 +269,7 @@ class TestShow:
         (tmp_path / "p.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
         options = ("--reference", "tfidf", "--margin", "0.05", "--out", tmp_path / "out")
         asked = ("--metric", "micro_f1", "--task", "multilabel")
-        done = medsweep("decide", tmp_path / "p.jsonl", *options, *asked)
+        done = called("decide", tmp_path / "p.jsonl", *options, *asked)
         assert done.returncode == 0, done.stderr
         verdict = json.loads((tmp_path / "out" / "verdict.json").read_text())
         assert verdict["task"] == "multilabel"

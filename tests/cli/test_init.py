@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 
 from medsweep.cli import cli
 from medsweep.config import load_sweep
+from medsweep.corpus import Columns, read_documents
 from medsweep.corpus.samples import SAMPLES
 from medsweep.corpus.samples.sweepfile import sizes_for
 from medsweep.errors import InputError
@@ -102,7 +103,7 @@ def test_a_sample_comes_with_its_sweep_file(name: str) -> None:
     assert following == "next: medsweep plan sample/sweep.yaml"
     sweep = load_sweep("sample/sweep.yaml")
     assert sweep.name == f"sample-{name}"
-    assert ("rules" in [arm.arm for arm in sweep.arms]) == (name == "smoking")
+    assert ("rules" in [arm.arm for arm in sweep.arms]) == name.startswith("smoking")
 
 
 def test_options_of_documents_do_not_go_with_a_sample() -> None:
@@ -144,3 +145,57 @@ def test_several_labels_a_document_are_told(tmp_path: Path) -> None:
     (tmp_path / "both.jsonl").write_text('{"text": "a", "labels": [], "label": "a"}\n')
     with pytest.raises(InputError, match="has a label and labels"):
         init("both.jsonl", "--out", "other.yaml")
+
+
+def german(path: Path, amount: int = 60) -> Path:
+    """A table as Excel writes it in Germany."""
+    rows = ["note_id;note;dx;patient"]
+    rows += [
+        f'{n};"Klagt über Schmerzen; Arm {n}";{["keine", "Angina"][n % 2]};p{n // 3}'
+        for n in range(amount)
+    ]
+    path.write_bytes("\r\n".join(rows).encode("cp1252"))
+    return path
+
+
+def test_columns_are_told_by_what_they_hold(tmp_path: Path) -> None:
+    german(tmp_path / "notes.csv")
+    done = init("notes.csv")
+    assert "id=note_id, text=note, label=dx, group=patient" in done.output
+    assert "Windows-1252" in done.output
+    train = load_sweep("sweep.yaml").data.train
+    columns = train.columns.model_dump()
+    assert (columns["text"], columns["label"], columns["group"]) == ("note", "dx", "patient")
+    read = read_documents(train.path, kind="classification", columns=Columns(**columns))
+    assert (read[0].id, read[0].label, read[0].group) == ("0", "keine", "p0")
+    assert read[0].text == "Klagt über Schmerzen; Arm 0"
+
+
+def test_columns_that_are_named_stay(tmp_path: Path) -> None:
+    german(tmp_path / "notes.csv")
+    init("notes.csv", "--column", "text=note", "--column", "label=patient", "--encoding", "cp1252")
+    train = load_sweep("sweep.yaml").data.train
+    assert (train.columns.label, train.encoding) == ("patient", "cp1252")
+    with pytest.raises(InputError, match=r"no column 'nota' .*text=note"):
+        init("notes.csv", "--column", "text=nota", "--out", "other.yaml")
+
+
+def test_columns_that_cannot_be_told_are_asked_for(tmp_path: Path) -> None:
+    rows = [f"Seen for pain in the chest, {n},{'ab'[n % 2]},{'xy'[n % 2]}" for n in range(20)]
+    (tmp_path / "two.csv").write_text("\n".join(["text,nr,status,outcome", *rows]))
+    with pytest.raises(InputError, match=r"several columns could be the label \(status, outcome\)"):
+        init("two.csv")
+    (tmp_path / "none.csv").write_text("a,b\n1,2\n3,4\n")
+    with pytest.raises(InputError, match=r"no column looks like the text .*--column text=NAME"):
+        init("none.csv")
+
+
+def test_a_split_is_honoured(tmp_path: Path) -> None:
+    splits = ["train"] * 60 + ["validation"] * 20 + ["test"] * 20
+    rows = [f"{n},note number {n},{'ab'[n % 2]},{split}" for n, split in enumerate(splits)]
+    (tmp_path / "all.csv").write_text("\n".join(["id,text,label,split", *rows]))
+    init("all.csv")
+    sweep = load_sweep("sweep.yaml")
+    parts = [sweep.data.train, sweep.data.dev, sweep.data.test]
+    assert [getattr(source, "part", None) for source in parts] == ["train", "validation", "test"]
+    assert sweep.train_sizes == (25, "all")

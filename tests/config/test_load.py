@@ -83,6 +83,22 @@ def test_a_model_can_search_a_space_of_its_own(sweep_file: Path) -> None:
     )
 
 
+def test_what_a_model_leaves_to_the_sweep_stays_so_in_the_resolved_file(
+    sweep_file: Path, tmp_path: Path
+) -> None:
+    own = "models=[{id: a/b, search: {top_layers: 2}}]"
+    sweep = load_sweep(sweep_file, (own, "search.epochs=3"))
+    resolved = sweep.model_dump(mode="json")
+    left = ("trials", "rank", "alpha_ratio", "learning_rate", "dropout", "epochs")
+    assert resolved["models"][0]["search"] == {**dict.fromkeys(left), "top_layers": [2]}
+    again = tmp_path / "again.yaml"
+    again.write_text(yaml.safe_dump(resolved))
+    resumed = load_sweep(again, ["search.epochs=5"])
+    assert resumed.search_of(resumed.models[0]).epochs == 5
+    (problem,) = problems(sweep_file, "models=[{id: a/b, search: {rnak: 2}}]")
+    assert problem == "sweep.yaml: models[0].search.rnak: unknown key; did you mean rank?"
+
+
 def test_relative_paths_are_found_beside_the_file_else_where_we_run(
     sweep_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -177,3 +193,14 @@ def test_every_section_knows_its_keys() -> None:
 )
 def test_attributes_are_written_with_mentions(sweep_file: Path, task: str, says: str) -> None:
     assert says in problems(sweep_file, f"task={task}")[0]
+
+
+def test_dev_may_be_a_corpus_of_its_own(sweep_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "dev.jsonl").write_text("")
+    sweep = load_sweep(sweep_file, ["data.dev=dev.jsonl"])
+    assert getattr(sweep.data.dev, "path", None) == str(tmp_path / "dev.jsonl")
+    sweep = load_sweep(sweep_file, ["data.dev=dev.jsonl", "data.dev.part=dev"])
+    assert getattr(sweep.data.dev, "part", None) == "dev"
+    folds = ["data.evaluation={kind: crossval}", "data.test=null"]
+    with pytest.raises(InputErrors, match="name a share under dev"):
+        load_sweep(sweep_file, ["data.dev=dev.jsonl", *folds])

@@ -1,12 +1,14 @@
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from medsweep.config.models import Sweep
-from medsweep.config.reference import all_keys, as_markdown, as_text, keys_at
+from medsweep.config import Sweep, TrainingConfig
+from medsweep.config.reference import all_keys, as_markdown, as_text, attributes_of, keys_at
 from medsweep.errors import ConfigError
+from medsweep.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,12 +51,21 @@ def test_defaults_are_the_models_own() -> None:
     assert default["training.batch_size"] == 8  # of the recipe, where the model says None
 
 
+def test_what_training_shares_is_told_by_the_recipe() -> None:
+    told = {key.path: key.meaning for key in all_keys()}
+    recipe = attributes_of(Recipe)
+    assert set(recipe) == {field.name for field in fields(Recipe)}
+    for name in TrainingConfig.model_fields:
+        assert told[f"training.{name}"] == " ".join(recipe[name].split())
+
+
 def test_the_page_of_the_docs_is_what_the_command_prints() -> None:
     assert (ROOT / "docs" / "sweep-file.md").read_text() == as_markdown() + "\n"
 
 
 def test_a_section_is_shown_with_its_keys_and_a_key_alone() -> None:
-    assert [key.path for key in keys_at("decide")] == ["decide", "decide.margin", "decide.alpha"]
+    names = ("margin", "alpha", "systems", "sensitivity")
+    assert [k.path for k in keys_at("decide")] == ["decide", *(f"decide.{n}" for n in names)]
     assert as_text(keys_at("decide.alpha")).splitlines()[0] == "decide.alpha: 0.05"
     assert "arms.options.few_shot.k" in {key.path for key in keys_at("arms.options.few_shot")}
 

@@ -10,7 +10,7 @@ from medsweep.config import load_sweep
 from medsweep.config.models import Sweep
 from medsweep.corpus.samples import write_sample
 from medsweep.corpus.samples.cardiology import TYPES
-from medsweep.sweep.plan import make_plan
+from medsweep.plan.build import make_plan
 from tests.corpus.readers.annotations import zipped
 
 SWEEPS = Path(__file__).parents[2] / "sweeps"

@@ -2,7 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from medsweep.corpus import Columns, Document, Span, check_labels, deduplicate, read_documents
+from medsweep.corpus import (
+    Columns,
+    Document,
+    Span,
+    check_labels,
+    deduplicate,
+    read_documents,
+    set_apart,
+)
 from medsweep.errors import DataError
 from tests.corpus.conftest import CANARY
 
@@ -80,3 +88,23 @@ def test_medical_abstracts(shared: Path) -> None:
     kept, _, report = deduplicate(made, [])
     assert (report.train.conflicting_texts, report.train.conflicting) == (113, 231)
     assert len(kept) == 2888 - 231
+
+
+def test_dev_as_a_corpus_of_its_own_shares_no_text() -> None:
+    train = [Document(f"{n}", f"text {n}", label="ab"[n % 2]) for n in range(6)]
+    dev = [Document(f"{n}", f"text {n + 4}", label="a") for n in range(4)]
+    test = [Document("t", "text 7", label="a")]
+    learn, chosen = set_apart(train, dev, test)
+    assert [d.text for d in learn] == ["text 0", "text 1", "text 2", "text 3"]
+    assert [(d.id, d.text) for d in chosen] == [
+        ("dev/0", "text 4"),
+        ("dev/1", "text 5"),
+        ("dev/2", "text 6"),
+    ]
+    with pytest.raises(DataError, match=r"data\.dev: the dev documents have labels .*'c'"):
+        set_apart(train, [Document("x", "x", label="c")], test)
+    with pytest.raises(DataError, match="no dev document has a text of its own"):
+        set_apart(train, [Document("x", "text 7", label="a")], test)
+    patient = [Document("x", "x", label="a", group="p")]
+    with pytest.raises(DataError, match="1 groups have documents in dev and elsewhere"):
+        set_apart([*train, *patient], [Document("y", "y", label="a", group="p")], test)

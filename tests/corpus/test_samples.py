@@ -12,6 +12,7 @@ from medsweep.config import load_sweep
 from medsweep.corpus.samples import SAMPLES, findings, write_sample
 from medsweep.corpus.samples.cardiology import MEDICINES, TYPES
 from medsweep.corpus.samples.smoking import SHARES
+from medsweep.corpus.samples.smoking_short import SHARES as SHORT_SHARES
 from medsweep.errors import InputError
 
 
@@ -64,6 +65,27 @@ def test_smoking_notes_have_the_form_and_the_proportions_of_i2b2(seed: int, tmp_
         assert max(words) < 170
     texts = [text for text, _ in notes(train) + notes(test)]
     assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_short_notes_are_short_and_nearly_even(seed: int, tmp_path: Path) -> None:
+    train, test, _ = write_sample("smoking-short", tmp_path, seed=seed)
+    for path, amount in ((train, 1600), (test, 400)):
+        found = notes(path)
+        counts = Counter(status for _, status in found)
+        assert counts == {s: round(share * amount) for s, share in SHORT_SHARES.items()}
+        words = [len(text.split()) for text, _ in found]
+        assert 20 < sum(words) / amount < 30
+        assert max(words) < 60
+        assert not any(mark in text for text, _ in found for mark in "{}")
+    texts = [text for text, _ in notes(train) + notes(test)]
+    assert len(set(texts)) == len(texts)
+
+
+def test_smoking_notes_are_those_of_the_published_numbers(tmp_path: Path) -> None:
+    paths = write_sample("smoking", tmp_path)[:2]
+    found = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths]
+    assert found == ["2a8c147129e635e2", "c92a6d68e4d50e85"]
 
 
 def test_smoking_words_do_not_tell_an_unknown_status(tmp_path: Path) -> None:
@@ -195,7 +217,7 @@ def test_the_sweep_file_beside_a_sample_finds_its_data(name: str, tmp_path: Path
 
 
 def test_wrong_input_is_refused_and_nothing_is_overwritten(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="use one of smoking, cardiology, cardiology-f"):
+    with pytest.raises(InputError, match="use one of smoking, smoking-short, cardiology"):
         write_sample("oncology", tmp_path)
     with pytest.raises(InputError, match="at least one document"):
         write_sample("smoking", tmp_path, train=0)

@@ -6,16 +6,17 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from medsweep import corpus
 from medsweep.cli.predict import command
 from medsweep.corpus import Document
 from medsweep.errors import ConfigError, DataError, RunError
 from medsweep.export import export_adapter, predict_documents
 from medsweep.models import resolve
 from medsweep.models.load import load_base
-from medsweep.sweep.items import Cell, Item
+from medsweep.record.trial import Cell, Trial
 from medsweep.tasks import make_task
-from medsweep.training._base import Recipe
-from medsweep.training.solo import SoloEngine
+from medsweep.training.engines.solo import SoloEngine
+from medsweep.training.recipe import Recipe
 from tests.conftest import WORDS, make_documents, write_jsonl
 
 TASK = make_task("classification", tuple(WORDS), "macro_f1")
@@ -41,10 +42,10 @@ def sweep(tmp_path: Path, tiny_bert: Path) -> Path:
         engine.attach(name, recipe, documents(TRAIN)[:20], documents(TRAIN)[20:])
         engine.advance(name)
         engine.save(name, out / "adapters" / name)
-        item = Item(name, "confirm", Cell("tiny-bert", 20), draw=draw, recipe=recipe.to_dict())
+        trial = Trial(name, "confirm", Cell("tiny-bert", 20), draw=draw, recipe=recipe.to_dict())
         note = out / "adapters" / name / "medsweep.json"
         values = json.loads(note.read_text())
-        note.write_text(json.dumps({**values, "trial": item.to_dict(), "dev_score": 0.5 + draw}))
+        note.write_text(json.dumps({**values, "trial": trial.to_dict(), "dev_score": 0.5 + draw}))
         rows += [
             {
                 "arm": "finetuned",
@@ -52,9 +53,10 @@ def sweep(tmp_path: Path, tiny_bert: Path) -> Path:
                 "train_size": 20,
                 "draw": draw,
                 "doc_id": p.doc_id,
+                "gold": row["label"],
                 "pred": TASK.value(p),
             }
-            for p in engine.predict(name, documents(TEST))
+            for p, row in zip(engine.predict(name, documents(TEST)), TEST, strict=True)
         ]
     pd.DataFrame(rows).to_parquet(out / "predictions.parquet")
     (out / "verdict.json").write_text(json.dumps(_verdict()))
@@ -111,6 +113,49 @@ def test_the_best_draw_on_dev_is_exported_and_checked(sweep: Path, tmp_path: Pat
     assert "matches the reference (tfidf" in card
     assert not any(row["text"] in card for row in [*TRAIN, *TEST])
     assert (tmp_path / "adapter").stat().st_mode & 0o077 == 0
+
+
+def _change(sweep: Path, **changes: Any) -> None:
+    path = sweep / "sweep.yaml"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_neither_other_bases_nor_training_documents_are_needed(
+    sweep: Path, tmp_path: Path, tiny_bert: Path
+) -> None:
+    gone = str(tmp_path / "gone")
+    probe = {"arm": "probe", "model": gone}
+    _change(sweep, models=[gone, str(tiny_bert)], arms=[probe])
+    (tmp_path / "train.jsonl").unlink()
+    done = export_adapter(sweep, tmp_path / "adapter")
+    assert (done.name, done.documents) == ("tiny-bert-n20-d1", len(TEST))
+
+
+def test_held_out_documents_are_found_among_all(sweep: Path, tmp_path: Path) -> None:
+    together = write_jsonl(tmp_path / "all.jsonl", [*TRAIN, *TEST])
+    _change(sweep, data={"train": str(together), "test": 12, "dev": 10})
+    assert export_adapter(sweep, tmp_path / "adapter").documents == len(TEST)
+
+
+def test_after_a_cross_validation_its_own_fold_is_checked(sweep: Path, tmp_path: Path) -> None:
+    together = write_jsonl(tmp_path / "all.jsonl", [*TRAIN, *TEST])
+    data = {"train": str(together), "dev": 10, "evaluation": {"kind": "crossval", "folds": 3}}
+    _change(sweep, data=data)
+    # What judged is what any arm predicted: a cell of which a fold failed has not all of it.
+    table = pd.read_parquet(sweep / "predictions.parquet")
+    third = corpus.folds(documents(TEST), 3, kind="classification", seed=0)[0][1]
+    own = table[table["doc_id"].isin([d.id for d in third])]
+    pd.concat([table.assign(arm="tfidf", model=""), own]).to_parquet(sweep / "predictions.parquet")
+    assert export_adapter(sweep, tmp_path / "adapter").documents == len(third)
+
+
+def test_changed_documents_are_refused(sweep: Path, tmp_path: Path) -> None:
+    relabelled = [{**TEST[0], "label": TEST[1]["label"]}, *TEST[1:]]
+    for rows in (TEST[1:], relabelled):
+        write_jsonl(tmp_path / "test.jsonl", rows)
+        with pytest.raises(DataError, match="have changed since the sweep"):
+            export_adapter(sweep, tmp_path / "adapter")
+    assert list(tmp_path.glob("adapter*")) == []
 
 
 def test_a_draw_can_be_named(sweep: Path, tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from medsweep.corpus.write import to_row
 from medsweep.export import export_adapter
 from medsweep.models import resolve
 from medsweep.models.load import load_base
-from medsweep.sweep.items import Cell, Item
+from medsweep.record.trial import Cell, Trial
 from medsweep.tasks import MethodName
-from medsweep.training._base import Recipe
-from medsweep.training.shared import SharedEngine
+from medsweep.training.engines.shared import SharedEngine
+from medsweep.training.recipe import Recipe
 from tests.conftest import write_jsonl
 from tests.training.shapes import documents, the_task
 from tests.training.writers import make_writer
@@ -44,12 +44,15 @@ def test_an_adapter_is_checked_exported_and_used(
     engine.attach(name, RECIPE, train[:20], train[20:24])
     engine.advance(name)
     engine.save(name, out / "adapters" / name)
-    item = Item(name, "confirm", Cell("tiny-llama", 20), recipe=RECIPE.to_dict())
+    trial = Trial(name, "confirm", Cell("tiny-llama", 20), recipe=RECIPE.to_dict())
     note = out / "adapters" / name / "medsweep.json"
-    note.write_text(json.dumps({**json.loads(note.read_text()), "trial": item.to_dict()}))
+    note.write_text(json.dumps({**json.loads(note.read_text()), "trial": trial.to_dict()}))
     found = engine.predict(name, test)
     common = {"arm": "finetuned", "model": "tiny-llama", "train_size": 20, "draw": 0}
-    rows = [{**common, "doc_id": p.doc_id, "pred": task.value(p)} for p in found]
+    gold = {d.id: task.gold(d) for d in test}
+    rows = [
+        {**common, "doc_id": p.doc_id, "gold": gold[p.doc_id], "pred": task.value(p)} for p in found
+    ]
     pd.DataFrame(rows).to_parquet(out / "predictions.parquet")
     (out / "verdict.json").write_text(json.dumps({"name": "x", "cells": [], "smallest": None}))
     gold = {"classification": "label", "multilabel": "labels", "ner": "entities"}[kind]

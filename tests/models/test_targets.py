@@ -3,7 +3,7 @@ from torch import nn
 
 from medsweep.errors import ModelError
 from medsweep.models.targets import find_targets
-from tests.training.conftest import CLASSES, ENTITIES, KINDS, BaseOf, base_of, folders
+from tests.training.conftest import CLASSES, KINDS, BaseOf, base_of, folders
 
 __all__ = ["base_of", "folders"]  # Fixtures are found by name.
 
@@ -36,11 +36,3 @@ def test_top_layers_are_counted_from_above(base_of: BaseOf) -> None:
 def test_a_model_without_layers_is_refused() -> None:
     with pytest.raises(ModelError, match="no transformer layers"):
         find_targets(nn.Linear(2, 2))
-
-
-def test_a_base_is_frozen_and_still(base_of: BaseOf) -> None:
-    base = base_of("llama", ENTITIES)
-    assert not base.model.training
-    assert not any(p.requires_grad for p in base.model.parameters())
-    assert base.model.config.pad_token_id == base.tokenizer.pad_token_id == 0
-    assert base.model.config.num_labels == 5

@@ -48,7 +48,7 @@ def report(path: Path, found: dict, table: pd.DataFrame | None, **options: objec
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    return predictions()
+    return predictions(lift=0.02)
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medsweep.stats.bootstrap import interval, jackknife, replicate, resample
+from medsweep.stats.bootstrap import interval, jackknife, resample
 from medsweep.stats.metrics import count
-from medsweep.stats.randomisation import randomisation_test
+
+
+def replicate(counts, resamples, rng):
+    """Scores of every system on the same resampled documents: (resamples, systems)."""
+    return counts.scores(resample(counts.documents, resamples, rng))
 
 
 def labels(n: int, classes: int, accuracy: float, systems: int, seed: int):
@@ -63,31 +67,3 @@ def test_ten_thousand_resamples_of_sixty_cells_take_seconds() -> None:
     assert found.shape == (10_000, 60)
     # 0.9 s on one idle core; the limit leaves room for a busy one.
     assert time.perf_counter() - start < 15
-
-
-def test_randomisation_of_accuracy_is_close_to_mcnemar() -> None:
-    gold, pred = labels(120, 3, 0.75, 2, 8)
-    counts = count("classification", gold, pred, "accuracy")
-    right = np.array(pred) == np.array(gold)
-    better, worse = int((right[0] & ~right[1]).sum()), int((~right[0] & right[1]).sum())
-    expected = stats.binomtest(better, better + worse, 0.5).pvalue
-    found = randomisation_test(counts, 20_000, np.random.default_rng(9))
-    assert found == pytest.approx(expected, abs=0.015)
-
-
-def test_randomisation_of_f1_swaps_outputs_document_by_document() -> None:
-    gold, pred = labels(8, 2, 0.5, 2, 10)
-    counts = count("classification", gold, pred, "macro_f1")
-    swaps = np.array([[bool(i >> d & 1) for d in range(8)] for i in range(256)])
-    found = counts.swapped(swaps)
-    for row, swap in zip(found, swaps, strict=True):
-        first = [b if s else a for a, b, s in zip(*pred, swap, strict=True)]
-        second = [a if s else b for a, b, s in zip(*pred, swap, strict=True)]
-        again = count("classification", gold, [first, second], "macro_f1").scores()
-        assert row == pytest.approx(again, abs=1e-6)
-
-
-def test_identical_systems_do_not_differ() -> None:
-    gold, pred = labels(30, 2, 0.7, 1, 11)
-    counts = count("classification", gold, [pred[0], pred[0]], "macro_f1")
-    assert randomisation_test(counts, 500, np.random.default_rng(0)) == 1

@@ -21,9 +21,12 @@ KEYS = {
     "metric",
     "margin",
     "alpha",
+    "systems",
     "reference",
+    "sensitivity",
     "cells",
     "arms",
+    "simplest",
     "smallest",
     "fewest_labels",
     "reason",
@@ -46,6 +49,9 @@ CELL_KEYS = {
     "p_adjusted",
     "non_inferior",
     "adapter",
+    "claim",
+    "draws_below",
+    "new_draw",
     "reason",
 }
 
@@ -373,12 +379,61 @@ def test_bad_tables_give_one_line(how: str, says: str) -> None:
 
 def test_bad_groups_give_one_line() -> None:
     frame = sweep(1, 20)
-    with pytest.raises(DataError, match="has no group"):
-        run(frame, groups={"d0": "p"})
     with pytest.raises(DataError, match="lack the column patient"):
         run(frame, groups="patient")
-    with pytest.raises(DataError, match="one group"):
-        run(frame, groups={f"d{i}": "p" for i in range(20)})
+    twice = frame.assign(patient=["p", "q"] * (len(frame) // 2))
+    twice.loc[0, "patient"] = "q"
+    with pytest.raises(DataError, match="is in two groups"):
+        run(twice, groups="patient")
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
+@pytest.mark.parametrize("patients", [1, 20])
+def test_few_patients_show_nothing_however_many_their_documents(metric: str, patients: int) -> None:
+    world = World()
+    same = world.predict("finetuned", "small", 50, 0, 0.9)
+    frame = pd.concat([same, same.assign(draw=1), same.assign(arm="zero_shot", model="huge")])
+    groups = {name: f"p{i % patients}" for i, name in enumerate(world.ids)}
+    found = run(frame, metric=metric, groups=groups)
+    assert found.cells[0].diff == 0
+    assert found.fewest_labels is None
+    assert found.power.enough is False
+    assert "too few to show anything" in found.power.statement
+    many = run(frame, metric=metric, groups={name: name for name in world.ids})
+    assert many.fewest_labels is not None
+
+
+def test_an_unstable_model_is_not_calmed_by_stable_ones() -> None:
+    world = World()
+    parts = [world.predict("zero_shot", "huge", None, 0, 0.9)]
+    for model in "abcdef":
+        jumps = (0.8, 0.9, 1.0) if model == "f" else (0.9, 0.9, 0.9)
+        parts += [world.predict("finetuned", model, 50, d, x) for d, x in enumerate(jumps)]
+    cells = {c.model: c for c in run(pd.concat(parts), resamples=500).cells}
+    # The standard error of three draws that differ by 0.1 each is 0.058 alone.
+    assert (cells["f"].diff_lower or 0) < cells["f"].diff - 1.64 * 0.058
+    assert (cells["a"].diff_lower or 0) > -0.05
+
+
+def test_draws_from_a_small_pool_are_held_wider() -> None:
+    world = World()
+    parts = [world.predict("zero_shot", "huge", None, 0, 0.9)]
+    parts += [world.predict("finetuned", "m", 200, d, x) for d, x in enumerate((0.86, 0.9, 0.94))]
+    frame = pd.concat(parts)
+    free, pooled = (run(frame, pool=size, resamples=500).cells[0] for size in (None, 400))
+    assert (pooled.diff_lower or 0) < (free.diff_lower or 0) - 0.01
+    with pytest.raises(ConfigError, match=r"decide\.pool"):
+        run(frame, pool=0)
+
+
+@pytest.mark.parametrize("named", ["mapping", "column"])
+def test_a_document_without_a_group_is_one_of_its_own(named: str) -> None:
+    frame = sweep(1, 20)
+    groups: Any = {"d0": "d7", "d1": "d7"}
+    if named == "column":
+        frame["patient"] = frame.doc_id.map(groups)
+        groups = "patient"
+    assert run(frame, groups=groups).power.groups == 19
 
 
 def test_a_decision_takes_less_than_half_a_second() -> None:

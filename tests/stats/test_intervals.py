@@ -3,10 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from medsweep.stats.intervals import mcnemar, tango, tango_statistic, wilson
+from medsweep.stats.intervals import tango, tango_statistic, wilson
 
 
 @pytest.mark.parametrize(
@@ -65,15 +64,6 @@ def test_tango_survives_full_discordance(better: int, worse: int) -> None:
 def test_tango_refuses_impossible_counts() -> None:
     with pytest.raises(ValueError, match="at least one document"):
         tango(6, 6, 10)
-
-
-def test_mcnemar_equals_r_and_statsmodels() -> None:
-    # > binom.test(3, 12, 0.5)$p.value
-    # [1] 0.1459960938
-    assert mcnemar(3, 9) == pytest.approx(0.1459960938)
-    table = [[50, 9], [3, 20]]
-    assert mcnemar(3, 9) == pytest.approx(statsmodels_mcnemar(table, exact=True).pvalue)
-    assert mcnemar(0, 0) == 1
 
 
 def test_wilson_with_binomial_variance_equals_r_and_statsmodels() -> None:

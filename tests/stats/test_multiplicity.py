@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
+from medsweep.stats.frame import Entry
 from medsweep.stats.multiplicity import holm, holm_of_sequences
+from medsweep.stats.systems import adjust
 
 P = st.floats(0, 1)
 
@@ -56,3 +58,10 @@ def test_family_wise_error_holds_where_the_naive_rule_fails() -> None:
         adjusted = holm_of_sequences([[1e-6, second], [other]])
         false += adjusted[0][1] <= 0.05 or adjusted[1][0] <= 0.05
     assert false / sweeps < 0.05 + 3 * np.sqrt(0.05 * 0.95 / sweeps)
+
+
+def test_sizes_that_overlap_much_come_last() -> None:
+    entries = [Entry("finetuned", "m", n, (0, 1), (0, 1)) for n in (50, 100, 190, 200)]
+    p_values = [0.01, 0.01, 0.9, 0.01]
+    assert adjust(entries, p_values) == [0.9, 0.9, 0.9, 0.01]
+    assert adjust(entries, p_values, pool=200) == [0.01, 0.01, 0.9, 0.01]

@@ -6,7 +6,6 @@ import pytest
 from medsweep.stats.intervals import tango
 from medsweep.stats.power import (
     approximate_documents,
-    detectable_margin,
     power_at,
     power_of_error,
     required_documents,
@@ -44,9 +43,10 @@ def test_more_models_need_more_documents() -> None:
     assert required_documents(0.1, 0.05, models=5) > required_documents(0.1, 0.05)
 
 
-def test_detectable_margin_inverts_power() -> None:
-    margin = detectable_margin(0.02, power=0.9)
-    assert power_of_error(0.02, margin) == pytest.approx(0.9)
+def test_power_at_a_margin_of_so_many_errors() -> None:
+    # The margin at which power is 0.9: the error times z(0.95) + z(0.9).
+    margin = 0.02 * (1.6448536269514722 + 1.2815515655446004)
+    assert power_of_error(0.02, margin) == pytest.approx(0.9, abs=1e-6)
 
 
 def test_documents_needed_from_what_was_seen() -> None:

@@ -7,11 +7,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from medsweep.stats.variance import (
+    DrawSpread,
     at_null,
     draw_spread,
+    effective_units,
+    from_finite_pool,
     half_width,
     jackknife_df,
+    jackknife_variance,
     least_variance,
+    overlap,
     p_value,
     pool,
 )
@@ -126,3 +131,42 @@ def test_the_variance_between_draws_is_that_of_the_null_where_it_is_larger() -> 
     assert at_null(0.9, 0.8, own=0.5) == pytest.approx(4 / 3)  # half of it is pooled from others
     assert at_null(0.7, 0.8) == 1.0  # never smaller
     assert at_null(1.0, 0.8) == 1.0  # draws that are all perfect have no variance
+
+
+def test_the_jackknife_of_a_mean_is_its_variance() -> None:
+    values = np.random.default_rng(0).random(30)
+    without = (values.sum() - values) / 29
+    assert jackknife_variance(without) == pytest.approx(values.var(ddof=1) / 30)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "worth"),
+    [([7.0] * 12, 12), ([1.0, 1.0, 2.0], 16 / 6), ([100.0, 1.0], 101**2 / 10001)],
+)
+def test_unequal_groups_are_worth_fewer_equal_ones(sizes: list[float], worth: float) -> None:
+    assert effective_units(np.array(sizes)) == pytest.approx(worth)
+
+
+def test_draws_from_a_pool_show_a_share_of_the_variance() -> None:
+    rng = np.random.default_rng(1)
+    # The mean of n values drawn without replacement: draws from one pool, and from new ones.
+    pools = rng.standard_normal((4000, 60))
+    draws = np.stack([rng.permuted(pools, axis=1)[:, :40].mean(axis=1) for _ in range(3)], axis=1)
+    seen = float(draws.var(axis=1, ddof=1).mean())
+    spread = from_finite_pool(DrawSpread(3, seen, 0.0), 40, 60)
+    assert spread.total == pytest.approx(1 / 40, rel=0.05)
+    # Their mean keeps what the pool is peculiar in.
+    common = 1 + 2 * overlap(40, 60)
+    assert draws.mean(axis=1).var() == pytest.approx(spread.total * common / 3, rel=0.06)
+    # What test documents add is not divided, and nothing is where all of the pool is used.
+    assert from_finite_pool(DrawSpread(3, 0.2, 0.2), 40, 60).total == pytest.approx(0.2)
+    assert from_finite_pool(DrawSpread(3, 0.2, 0.1), 60, 60).total == 0.2
+    assert from_finite_pool(DrawSpread(3, 0.2, 0.1), 40, None).total == 0.2
+
+
+def test_what_lends_nothing_leaves_the_others_alone() -> None:
+    seen, df, size = np.array([0.01, 0.01, 1e-6]), np.full(3, 2.0), np.array([50.0, 50.0, 50.0])
+    alone, _ = pool(seen[:2], df[:2], size[:2])
+    lent, _ = pool(seen, df, size, lends=np.array([True, True, False]))
+    assert lent[:2] == pytest.approx(alone)
+    assert lent[2] > seen[2]

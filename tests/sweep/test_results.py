@@ -1,16 +1,16 @@
-from medsweep.config.models import Arm
+from medsweep.config import ArmConfig
 from medsweep.sweep.results import arm_labels
 
 
 def test_arms_of_one_name_are_told_apart() -> None:
     model, other = {"id": "m"}, {"id": "n"}
     arms = [
-        Arm(arm="majority"),
-        Arm(arm="few_shot", model=model, options={"k": 3}),
-        Arm(arm="few_shot", model=model, options={"k": 3, "selection": "bm25"}),
-        Arm(arm="few_shot", model=model, options={"k": 5, "selection": "bm25"}),
-        Arm(arm="few_shot", model=model, options={"k": 5}),
-        Arm(arm="few_shot", model=other, options={"selection": "bm25"}),
+        ArmConfig(arm="majority"),
+        ArmConfig(arm="few_shot", model=model, options={"k": 3}),
+        ArmConfig(arm="few_shot", model=model, options={"k": 3, "selection": "bm25"}),
+        ArmConfig(arm="few_shot", model=model, options={"k": 5, "selection": "bm25"}),
+        ArmConfig(arm="few_shot", model=model, options={"k": 5}),
+        ArmConfig(arm="few_shot", model=other, options={"selection": "bm25"}),
     ]
     assert arm_labels(arms) == [
         "majority",

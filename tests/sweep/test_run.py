@@ -5,19 +5,26 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
-from tests.arms.conftest import multilabel
-from tests.conftest import make_documents, write_jsonl
-from tests.sweep.conftest import command, environment, medsweep, wait_for
+from tests.commands import (
+    CANARY,
+    called,
+    medsweep,
+    no_text_anywhere,
+    started,
+    wait_for,
+)
+from tests.conftest import make_documents, write_jsonl, write_sweep
+from tests.documents import multilabel
 from tests.training.writers import make_writer
 
 pytestmark = pytest.mark.slow
-CANARY = "zyxcanary77"
 
 
 def mlflow_runs(folder: Path) -> pd.DataFrame:
@@ -43,31 +50,6 @@ def trial_facts(out: Path) -> pd.DataFrame:
     return trials[["trial_id", "status", "rank", "learning_rate", "seed"]].reset_index(drop=True)
 
 
-def test_models_that_write_are_searched_and_their_format_is_told(
-    sweep_file: Callable[..., Path], tmp_path: Path
-) -> None:
-    model = make_writer("llama", tmp_path / "tiny-llama").path
-    path = sweep_file(
-        canary=CANARY,
-        engine="shared",
-        task={"kind": "classification", "method": "generate"},
-        models=[str(model)],
-        train_sizes=[9],
-        search={"trials": 2, "rank": [2], "top_layers": [1], "epochs": 1},
-        arms=["majority"],
-    )
-    out = tmp_path / "out"
-    done = medsweep("run", path, "--out", out, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    trials = pd.read_parquet(out / "trials.parquet")
-    assert trials.loc[~trials["adopted"].astype(bool), "format_valid"].between(0, 1).all()
-    runs = mlflow_metrics(tmp_path)
-    assert any("dev_format_valid" in metrics for metrics in runs)
-    arms = json.loads((out / "verdict.json").read_text())["arms"]
-    (tuned,) = (a for a in arms if a["arm"] == "finetuned")
-    assert 0 <= tuned["parse_failures"] <= 1
-
-
 def mlflow_metrics(folder: Path) -> list[dict[str, float]]:
     import mlflow
 
@@ -77,15 +59,38 @@ def mlflow_metrics(folder: Path) -> list[dict[str, float]]:
     return [r.data.metrics for r in client.search_runs([experiment.experiment_id])]
 
 
-@pytest.mark.parametrize("engine", ["solo", "shared"])
-def test_a_sweep_ends_in_a_verdict(
-    sweep_file: Callable[..., Path], tmp_path: Path, engine: str
-) -> None:
-    path = sweep_file(canary=CANARY, engine=engine)
-    out = tmp_path / "out"
-    done = medsweep("run", path, "--out", out, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+@dataclass(frozen=True)
+class Finished:
+    """A sweep to its end: its folder, its results, and what the two commands said."""
 
+    folder: Path
+    out: Path
+    refused: subprocess.CompletedProcess[str]
+    done: subprocess.CompletedProcess[str]
+
+
+# One host and one slot: the order in which trials end is then the same in every run.
+ALONE = {"hosts": 1, "threads": 1, "slots": 1}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Finished:
+    """Run at the second attempt, and then undisturbed."""
+    folder = tmp_path_factory.mktemp("finished")
+    path = write_sweep(folder, tiny_bert, CANARY, engine="shared", resources=ALONE)
+    run = ("run", path, "--out", folder / "out")
+    refused = called(*run, "--set", "tracking.uri=nonsense://x", cwd=folder)
+    return Finished(folder, folder / "out", refused, medsweep(*run, cwd=folder))
+
+
+def test_a_sweep_that_never_came_to_a_trial_can_be_corrected_and_run(finished: Finished) -> None:
+    assert finished.refused.returncode == 2
+    assert "tracking.uri: nonsense://x" in finished.refused.stderr
+    assert finished.done.returncode == 0, finished.done.stderr
+
+
+def test_a_sweep_ends_in_a_verdict(finished: Finished) -> None:
+    folder, out, done = finished.folder, finished.out, finished.done
     verdict = json.loads((out / "verdict.json").read_text())
     assert {"name", "task", "metric", "margin", "alpha", "reference", "cells", "arms"} <= set(
         verdict
@@ -112,81 +117,45 @@ def test_a_sweep_ends_in_a_verdict(
     assert (trials["phase"] == "search").sum() == 6
     assert set(trials["status"]) <= {"finished", "stopped"}
 
-    runs = mlflow_runs(tmp_path)
+    runs = mlflow_runs(folder)
     assert runs["name"].is_unique
     assert (runs["status"] != "RUNNING").all()
     assert len(runs) == 1 + 6 + 4 + 3
     stopped = runs["said"] == "stopped"
     assert (runs.loc[stopped, "status"] == "KILLED").all()
 
-    again = medsweep("resume", out, cwd=tmp_path)
-    assert again.returncode == 0
-    assert len(mlflow_runs(tmp_path)) == len(runs)
+    assert called("resume", out).returncode == 0
+    assert len(mlflow_runs(folder)) == len(runs)
+    no_text_anywhere(folder, done.stdout + done.stderr)
 
-    for verb in ("status", "report"):
-        assert medsweep(verb, out, cwd=tmp_path).returncode == 0
-    chosen = ("--model", "tiny-bert", "--size", "18")
-    exported = medsweep("export", out, "--to", tmp_path / "adapter", *chosen, cwd=tmp_path)
+
+def test_what_is_left_is_shown_exported_and_used(finished: Finished, tmp_path: Path) -> None:
+    """Each in a process of its own, as a user runs it; elsewhere these verbs are called."""
+    out, adapter = finished.out, tmp_path / "adapter"
+    shown = medsweep("status", out)
+    assert shown.returncode == 0, shown.stderr
+    assert "tiny: done" in shown.stdout
+    assert called("report", out).returncode == 0
+    exported = medsweep("export", out, "--to", adapter, "--model", "tiny-bert", "--size", 18)
     assert exported.returncode == 0, exported.stderr
     assert "30 of 30" in exported.stdout
-    said = medsweep("predict", tmp_path / "adapter", tmp_path / "test.jsonl", cwd=tmp_path)
+    said = medsweep("predict", adapter, finished.folder / "test.jsonl")
     assert said.returncode == 0, said.stderr
     assert len(said.stdout.splitlines()) == 30
-
-    _no_text_anywhere(tmp_path, done.stdout + done.stderr + said.stdout)
-
-
-def _no_text_anywhere(folder: Path, shown: str) -> None:
-    """A word planted in every document is in the user's own files and nowhere else."""
-    assert CANARY not in shown
-    own = {folder / "train.jsonl", folder / "test.jsonl"}
-    for path in folder.rglob("*"):
-        if path.is_file() and path not in own:
-            assert CANARY.encode() not in path.read_bytes(), path
+    no_text_anywhere(tmp_path, shown.stdout + exported.stdout + said.stdout + said.stderr)
 
 
-def test_a_killed_sweep_resumes_to_the_same_trials(
-    sweep_file: Callable[..., Path], tmp_path: Path
+def test_a_sweep_that_is_stopped_and_killed_resumes_to_the_same_trials(
+    sweep_file: Callable[..., Path],
+    finished: Finished,
+    new_store: Callable[[Path], str],
+    tmp_path: Path,
 ) -> None:
-    # One host: the order in which trials end is then the same in every run.
-    path = sweep_file(resources={"hosts": 1, "threads": 1, "slots": 1})
-    whole, torn = tmp_path / "whole", tmp_path / "torn"
-    tracked = ("--set", "tracking.enabled=false")
-    assert medsweep("run", path, "--out", whole, *tracked, cwd=tmp_path).returncode == 0
-
-    driver = subprocess.Popen(
-        command("run", path, "--out", torn),
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    wait_for(driver, torn, "ended", times=5)
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.wait()
-
-    resumed = medsweep("resume", torn, cwd=tmp_path)
-    assert resumed.returncode == 0, resumed.stderr
-    pd.testing.assert_frame_equal(trial_facts(torn), trial_facts(whole))
-    runs = mlflow_runs(tmp_path)
-    assert runs["name"].is_unique
-    assert (runs["status"] != "RUNNING").all()
-    assert len(runs) == 1 + len(trial_facts(torn)) + 3
-
-
-def test_a_signal_leaves_a_resumable_sweep(sweep_file: Callable[..., Path], tmp_path: Path) -> None:
-    """SIGTERM, as schedulers of clusters send it; the cross-validation has Ctrl-C."""
-    path, out = sweep_file(), tmp_path / "out"
-    driver = subprocess.Popen(
-        command("run", path, "--out", out),
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    """SIGTERM, as schedulers of clusters send it, then SIGKILL; the cross-validation has Ctrl-C."""
+    out = tmp_path / "out"
+    path = sweep_file(engine="shared", resources={**ALONE, "threads": None})
+    new_store(tmp_path / "mlflow.db")
+    driver = started("run", path, "--out", out, cwd=tmp_path)
     wait_for(driver, out, "evaluation")
     driver.send_signal(signal.SIGTERM)
     _, errors = driver.communicate(timeout=120)
@@ -195,17 +164,28 @@ def test_a_signal_leaves_a_resumable_sweep(sweep_file: Callable[..., Path], tmp_
     runs = mlflow_runs(tmp_path)
     assert runs.loc[runs["parent"].isna(), "status"].tolist() == ["KILLED"]
     assert (runs["status"] != "RUNNING").all()
-    again = medsweep("run", path, "--out", out, cwd=tmp_path)
+
+    again = called("run", path, "--out", out, cwd=tmp_path)
     assert (again.returncode, "already holds a sweep" in again.stderr) == (2, True)
     kept = (out / "sweep.yaml").read_text()
     (out / "sweep.yaml").write_text(kept.replace("trials: 3", "trials: 4"))
-    changed = medsweep("resume", out, cwd=tmp_path)
+    changed = called("resume", out, cwd=tmp_path)
     assert changed.returncode == 2
     assert "sweep.yaml: changed since the sweep began: search; put the old" in changed.stderr
+
     # Where it is told, and how much of the machine it takes, may change.
-    (out / "sweep.yaml").write_text(kept.replace("hosts: null", "hosts: 1"))
-    assert medsweep("resume", out, cwd=tmp_path).returncode == 0
-    assert (mlflow_runs(tmp_path)["status"] != "RUNNING").all()
+    (out / "sweep.yaml").write_text(kept.replace("threads: null", "threads: 1"))
+    driver = started("resume", out, cwd=tmp_path)
+    wait_for(driver, out, "ended", times=5)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.communicate()
+    resumed = medsweep("resume", out, cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    pd.testing.assert_frame_equal(trial_facts(out), trial_facts(finished.out))
+    runs = mlflow_runs(tmp_path)
+    assert runs["name"].is_unique
+    assert (runs["status"] != "RUNNING").all()
+    assert len(runs) == 1 + len(trial_facts(out)) + 3
 
 
 @pytest.mark.parametrize(
@@ -232,7 +212,7 @@ def test_bad_input_is_refused_before_anything_runs(
         '{"id": "u", "text": "secret words", "label": "never"}\n'
         '{"id": "v", "text": " ", "label": "never"}\n'
     )
-    done = medsweep("run", path, "--out", tmp_path / "out", "--set", option, cwd=tmp_path)
+    done = called("run", path, "--out", tmp_path / "out", "--set", option, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("medsweep: ")]
     assert len(lines) == 1
@@ -241,25 +221,24 @@ def test_bad_input_is_refused_before_anything_runs(
     assert not (tmp_path / "out" / "state").exists()
 
 
-def test_a_sweep_that_never_came_to_a_trial_can_be_corrected_and_run(
-    sweep_file: Callable[..., Path], tmp_path: Path
+def test_heads_and_models_that_write_give_any_number_of_labels(
+    sweep_file: Callable[..., Path],
+    new_store: Callable[[Path], str],
+    tmp_path: Path,
+    tiny_bert: Path,
 ) -> None:
-    command = ("run", sweep_file(arms=[], draws=1, train_sizes=[9]), "--out", tmp_path / "out")
-    wrong = ("--set", "tracking.uri=nonsense://x")
-    done = medsweep(*command, *wrong, cwd=tmp_path)
-    assert (done.returncode, "tracking.uri: nonsense://x" in done.stderr) == (2, True), done.stderr
-    done = medsweep(*command, "--set", "tracking.enabled=false", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-
-
-def test_documents_with_several_labels(
-    sweep_file: Callable[..., Path], tmp_path: Path, tiny_bert: Path
-) -> None:
+    new_store(tmp_path / "mlflow.db")
+    writer = make_writer("llama", tmp_path / "tiny-llama").path
     path = sweep_file(
-        task={"kind": "multilabel", "metric": "exact_match"}, train_sizes=[18], draws=1,
+        task={"kind": "multilabel", "metric": "exact_match"},
+        models=[str(tiny_bert), {"id": str(writer), "method": "generate"}],
+        train_sizes=[18],
+        draws=1,
         search={"trials": 1, "rank": [2], "top_layers": [1], "epochs": 1},
-    )  # fmt: skip
-    for name, count in (("train", 60), ("test", 30)):
+        training={"min_steps": 4, "evaluations": 1, "max_length": 32},
+    )
+    # What random weights write has no end, so few documents are asked about.
+    for name, count in (("train", 60), ("test", 12)):
         write_jsonl(
             tmp_path / f"{name}.jsonl",
             [
@@ -274,23 +253,37 @@ def test_documents_with_several_labels(
     assert (verdict["task"], verdict["metric"]) == ("multilabel", "exact_match")
     predictions = pd.read_parquet(out / "predictions.parquet")
     assert set(predictions["arm"]) == {"majority", "tfidf", "probe", "finetuned"}
-    assert all(isinstance(json.loads(v), list) for v in predictions["pred"])
+    by_head = predictions[predictions["model"] != "tiny-llama"]
+    assert all(isinstance(json.loads(v), list) for v in by_head["pred"])
+
+    # Whether its answers could be read is told of the model that writes, and of no other.
+    trials = pd.read_parquet(out / "trials.parquet")
+    valid = trials[trials["adopted"].isna()].set_index("model")["format_valid"]
+    assert 0 <= valid["tiny-llama"] <= 1
+    assert pd.isna(valid["tiny-bert"])
+    assert any("dev_format_valid" in metrics for metrics in mlflow_metrics(tmp_path))
+    tuned = [a for a in verdict["arms"] if a["arm"] == "finetuned"]
+    assert {a["model"] for a in tuned} == {"tiny-bert", "tiny-llama"}
+    assert all(0 <= a["parse_failures"] <= 1 for a in tuned)
 
     export = ("export", out, "--to", tmp_path / "adapter", "--model", "tiny-bert", "--size", 18)
-    done = medsweep(*map(str, export), cwd=tmp_path)
+    done = called(*export, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "multi_label_classification" in (tmp_path / "adapter" / "README.md").read_text()
-    done = medsweep("predict", tmp_path / "adapter", tmp_path / "test.jsonl", cwd=tmp_path)
-    tuned = predictions[predictions["arm"] == "finetuned"].set_index("doc_id")["pred"]
+    done = called("predict", tmp_path / "adapter", tmp_path / "test.jsonl", cwd=tmp_path)
+    of_bert = (predictions["arm"] == "finetuned") & (predictions["model"] == "tiny-bert")
+    given = predictions[of_bert].set_index("doc_id")["pred"]
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {r["id"]: r["labels"] for r in rows} == {i: json.loads(v) for i, v in tuned.items()}
+    assert {r["id"]: r["labels"] for r in rows} == {i: json.loads(v) for i, v in given.items()}
 
 
 def test_cross_validation_goes_to_a_verdict_an_adapter_and_through_an_interruption(
-    sweep_file: Callable[..., Path], tmp_path: Path
+    sweep_file: Callable[..., Path], new_store: Callable[[Path], str], tmp_path: Path
 ) -> None:
+    new_store(tmp_path / "mlflow.db")
     path = sweep_file(
         canary=CANARY,
+        engine="solo",
         draws=2,
         train_sizes=[9],
         search={"trials": 2, "rank": [2], "top_layers": [1], "epochs": 1},
@@ -308,12 +301,11 @@ def test_cross_validation_goes_to_a_verdict_an_adapter_and_through_an_interrupti
     sweep["arms"][2:] = [rules, rules]
     path.write_text(yaml.safe_dump(sweep))
     out = tmp_path / "out"
-    driver = subprocess.Popen(
-        command("run", path, "--out", out), cwd=tmp_path, env=environment(), start_new_session=True
-    )
+    driver = started("run", path, "--out", out, cwd=tmp_path)
     wait_for(driver, out, "evaluation")
     driver.send_signal(signal.SIGINT)
-    assert driver.wait(timeout=120) == 130
+    said = "".join(driver.communicate(timeout=120))
+    assert driver.returncode == 130, said
     resumed = medsweep("resume", out, cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
 
@@ -331,6 +323,7 @@ def test_cross_validation_goes_to_a_verdict_an_adapter_and_through_an_interrupti
     (cell,) = verdict["cells"]
     # Dev holds whole groups, so one document more than asked for.
     assert (cell["draws"], cell["labels_used"]) == (2, 19)
+    assert cell["inference"]["seconds_per_document"] > 0
     assert len(cell["trial_by_fold"]) == verdict["provenance"]["folds"] == 2
     assert verdict["power"]["groups"] == 24
     trials = pd.read_parquet(out / "trials.parquet")
@@ -342,46 +335,15 @@ def test_cross_validation_goes_to_a_verdict_an_adapter_and_through_an_interrupti
     names = {f"tiny-bert-n9-f{fold}-d{draw}" for fold in (0, 1) for draw in (0, 1)}
     assert {a.name for a in (out / "adapters").iterdir()} == names
     chosen = ("--model", "tiny-bert", "--size", "9", "--fold", "1")
-    exported = medsweep("export", out, "--to", tmp_path / "adapter", *chosen, cwd=tmp_path)
+    exported = called("export", out, "--to", tmp_path / "adapter", *chosen, cwd=tmp_path)
     assert exported.returncode == 0, exported.stderr
     assert "24 of 24" in exported.stdout
     assert "fold 1 of 2 from 0" in (tmp_path / "adapter" / "README.md").read_text()
     assert "2-fold cross-validation" in (out / "report.html").read_text()
+    no_text_anywhere(tmp_path, said + resumed.stdout + resumed.stderr)
 
 
 def _patterns(folder: Path) -> Path:
     path = folder / "patterns.yaml"
     path.write_text("default: never\nrules:\n  - {label: smoker, pattern: smokes}\n")
     return path
-
-
-def test_a_frontier_sweep_goes_to_a_verdict_and_says_what_it_gave_up(
-    sweep_file: Callable[..., Path], tmp_path: Path
-) -> None:
-    path = sweep_file(
-        canary=CANARY,
-        engine="shared",
-        strategy="frontier",
-        train_sizes=[6, 9, 18],
-        search={"trials": 3, "rank": [2, 4], "top_layers": [1], "epochs": 2},
-        arms=["majority"],
-        reference={"arm": "tfidf"},
-    )
-    out = tmp_path / "out"
-    done = medsweep("run", path, "--out", out, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    verdict = json.loads((out / "verdict.json").read_text())
-    strategy = verdict["strategy"]
-    assert strategy["name"] == "frontier"
-    sizes = [c["train_size"] for c in [*verdict["cells"], *strategy["given_up"]]]
-    assert sorted(sizes) == [6, 9, 18]
-    assert not [n for n in verdict["notes"] if "failed" in n]
-    assert "The strategy was frontier" in (out / "report.html").read_text()
-    trials = pd.read_parquet(out / "trials.parquet")
-    searched = trials[trials["phase"] == "search"].groupby("train_size").size()
-    assert searched[6] == 3
-    assert (searched.drop(6) == 1).all()
-    assert not list((out / "state" / "trials").glob("*/state"))
-    resumed = medsweep("resume", out, cwd=tmp_path)
-    assert resumed.returncode == 0
-    _no_text_anywhere(tmp_path, done.stdout + done.stderr)

@@ -1,24 +1,24 @@
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
 
-from medsweep.sweep.items import Cell, Item, Status
-from medsweep.sweep.records import Record
+from medsweep.record.records import TrialRecord
+from medsweep.record.trial import Cell, Status, Trial
 from medsweep.tracking import Ending, background
 from medsweep.tracking.background import BackgroundTracker
 from medsweep.tracking.mlflow import MlflowTracker
 
-ITEM = Item("m-n50-t00", "search", Cell("m", 50))
+ITEM = Trial("m-n50-t00", "search", Cell("m", 50))
 
 
-def at(points: int, status: Status = "running") -> Record:
+def at(points: int, status: Status = "running") -> TrialRecord:
     curve = [{"iteration": n, "step": n, "score": n / 10} for n in range(1, points + 1)]
-    return Record(ITEM, status, curve, [float(n) for n in range(points)])
+    return TrialRecord(ITEM, status, curve, [float(n) for n in range(points)])
 
 
 class Slow:
@@ -31,7 +31,7 @@ class Slow:
     def start(self, name: str, key: str, params: Mapping[str, Any]) -> None:
         pass
 
-    def tell(self, record: Record) -> None:
+    def tell(self, record: TrialRecord) -> None:
         self.called.set()
         assert self.let.wait(30)
         if self.refusals:
@@ -39,7 +39,7 @@ class Slow:
             raise OSError("away")
         self.told.append((len(record.evaluations), record.status))
 
-    def finish(self, records: Iterable[Record], ending: Ending) -> bool:
+    def finish(self, records: Iterable[TrialRecord], ending: Ending) -> bool:
         for record in records:
             self.tell(record)
         return True
@@ -106,8 +106,8 @@ def test_a_terminal_that_is_gone_does_not_end_the_telling(monkeypatch: pytest.Mo
 
 
 @pytest.mark.slow
-def test_a_locked_database_costs_nothing(tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+def test_a_locked_database_costs_nothing(tmp_path: Path, new_store: Callable[[Path], str]) -> None:
+    uri = new_store(tmp_path / "mlflow.db")
     warnings: list[str] = []
     warned = threading.Event()
 

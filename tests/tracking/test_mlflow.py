@@ -2,6 +2,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,25 +12,25 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from medsweep.errors import ConfigError
-from medsweep.sweep.items import Cell, Item, Status
-from medsweep.sweep.records import Record
+from medsweep.record.records import TrialRecord
+from medsweep.record.trial import Cell, Status, Trial
 from medsweep.tracking import Ending, NullTracker, make_tracker
 from medsweep.tracking.mlflow import MlflowTracker
 
 pytestmark = pytest.mark.slow  # mlflow takes seconds to import and to make its database
-ITEM = Item("m-n50-t00", "search", Cell("m", 50), recipe={"rank": 8})
+ITEM = Trial("m-n50-t00", "search", Cell("m", 50), recipe={"rank": 8})
 POINT = {"iteration": 1, "step": 10, "score": 0.5, "train_loss": 1.0, "finished": False}
 
 
 @pytest.fixture
-def uri(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+def uri(tmp_path: Path, new_store: Callable[[Path], str]) -> str:
+    return new_store(tmp_path / "mlflow.db")
 
 
-def at(points: int, status: Status = "running", **fields: Any) -> Record:
+def at(points: int, status: Status = "running", **fields: Any) -> TrialRecord:
     """The trial after so many dev evaluations."""
     curve = [{**POINT, "iteration": n, "step": 10 * n, "score": n / 10} for n in range(1, 9)]
-    return Record(
+    return TrialRecord(
         ITEM, status, curve[:points], [100.0 + n for n in range(points)], started=99.0, **fields
     )
 
@@ -108,10 +109,10 @@ def test_a_trial_that_is_tried_again_has_a_run_an_attempt(uri: str) -> None:
 
 
 def test_the_message_of_an_arm_may_name_a_document_and_stays_here(uri: str) -> None:
-    arm = Item("arm-0-endpoint", "arm", Cell("", 0))
+    arm = Trial("arm-0-endpoint", "arm", Cell("", 0))
     tracker = MlflowTracker(uri, "e")
     tracker.start("sweep", "k", {})
-    tracker.tell(Record(arm, "failed", error="no answer for document 4711"))
+    tracker.tell(TrialRecord(arm, "failed", error="no answer for document 4711"))
     (run,) = runs(uri, "medsweep.trial", arm.name)
     assert "4711" not in str(run.data.tags)
 
@@ -188,7 +189,8 @@ def test_tracking_can_be_off() -> None:
     assert tracker.finish([at(1)], Ending("finished"))
 
 
-def test_sweeps_that_begin_at_once_share_a_new_database(uri: str) -> None:
+def test_sweeps_that_begin_at_once_share_a_new_database(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     script = (
         "import sys; from medsweep.tracking.mlflow import MlflowTracker; "
         "print(MlflowTracker(sys.argv[1], 'e')._experiment)"

@@ -11,13 +11,14 @@ from medsweep.arms import make_arm
 from medsweep.corpus import Document, Span
 from medsweep.corpus.write import write_jsonl
 from medsweep.export import predict_documents
-from medsweep.export.note import predict_plainly, read_note
+from medsweep.export.metadata import read_metadata
+from medsweep.export.reload import predict_with_peft
 from medsweep.models.load import load_base
 from medsweep.tasks import make_task
-from medsweep.training._base import Recipe
+from medsweep.training.engines.shared import SharedEngine
 from medsweep.training.methods import make_method
-from medsweep.training.methods.asking import Asked
-from medsweep.training.shared import SharedEngine
+from medsweep.training.methods.prompted import PromptedWindow
+from medsweep.training.recipe import Recipe
 from tests.arms.server import serving
 from tests.training.writers import make_writer
 
@@ -50,11 +51,11 @@ def test_what_is_taught_is_what_is_read(folder: Any) -> None:
     assert "- dose\n- negation" in asked["content"]
     assert '"attributes": {<attribute>: <value>' in asked["content"]
     given = [*documents(4), *documents(2, mentions=6)]
-    windows = method.encode(given, 48, to_learn=True)
+    windows = method.encode(given, 48, for_training=True)
     assert len(windows) > len(given)
     written = []
     for window in windows:
-        assert isinstance(window, Asked)
+        assert isinstance(window, PromptedWindow)
         text = base.tokenizer.decode(window.answers[0][:-1])
         if "dose" in text:
             assert json.loads(text)[0]["attributes"]["dose"].endswith(" mg")
@@ -73,11 +74,11 @@ def test_an_adapter_knows_its_attributes(folder: Any, tmp_path: Path) -> None:
     engine.attach("a", RECIPE, documents(8), documents(2))
     assert "attribute_f1" in engine.advance("a").metrics
     engine.save("a", tmp_path / "adapter")
-    note = read_note(tmp_path / "adapter")
-    assert note.task == TASK
+    metadata = read_metadata(tmp_path / "adapter")
+    assert metadata.task == TASK
     with torch.no_grad():
         wanted = engine.predict("a", documents(2))
-    assert predict_plainly(tmp_path / "adapter", note, documents(2)) == wanted
+    assert predict_with_peft(tmp_path / "adapter", metadata, documents(2)) == wanted
     write_jsonl(documents(2), tmp_path / "notes.jsonl")
     rows = predict_documents(tmp_path / "adapter", tmp_path / "notes.jsonl")
     assert [r["id"] for r in rows] == ["d0", "d1"]

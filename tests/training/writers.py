@@ -15,10 +15,10 @@ from transformers import (
     Qwen2Config,
 )
 
-from medsweep.arms.prompts import Prompts
 from medsweep.models.load import Base, load_base
 from medsweep.models.quiet import quiet_transformers
 from medsweep.models.resolve import ModelFolder
+from medsweep.prompting.prompt import Prompts
 from medsweep.tasks import MethodName
 from tests.training.shapes import documents, the_task
 

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from medsweep.arms.options import RulesOptions
+from medsweep.arms._base import ArmOptions
 from medsweep.arms.rules.patterns import load_rules
 from medsweep.corpus import Document, Span
-from medsweep.tasks import Task
-from medsweep.training._base import Prediction
+from medsweep.tasks import Task, TaskKind
+from medsweep.tasks.prediction import Prediction
 
 # Clinical notes wrap lines inside of sentences, so a single line break ends none.
 _END = re.compile(r"(?<=[.!?;])\s+|\n\s*\n")
+
+
+class RulesOptions(ArmOptions):
+    """Patterns, written by hand."""
+
+    path: Path | None = None
+    """A pattern file [the one for smoking status that comes along]."""
+
+    def check(self, kind: TaskKind, labels: Sequence[str] | None, where: str) -> None:  # noqa: ARG002
+        """The pattern file must be right, and for these labels."""
+        load_rules(self.path, kind, labels)
 
 
 class Rules:

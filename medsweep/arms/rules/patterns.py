@@ -18,7 +18,6 @@ Patterns are Python's, case does not matter, and ``unless`` looks at the sentenc
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,8 +29,8 @@ from typing import Any
 
 import yaml
 
-from medsweep.errors import ConfigError
-from medsweep.tasks._base import TaskKind
+from medsweep.errors import ConfigError, suggestion
+from medsweep.tasks import TaskKind
 
 SMOKING = Path(__file__).with_name("smoking.yaml")
 SMOKING_LABELS = frozenset({"PAST SMOKER", "CURRENT SMOKER", "SMOKER", "NON-SMOKER", "UNKNOWN"})
@@ -122,15 +121,13 @@ def _only(value: Any, keys: set[str], where: str) -> None:
         raise ConfigError("not a mapping", where=where, fix=f"write {', '.join(sorted(keys))}")
     for key in value:
         if key not in keys:
-            close = difflib.get_close_matches(str(key), sorted(keys), n=1, cutoff=0.5)
-            fix = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(keys))}"
+            fix = suggestion(str(key), sorted(keys)) or f"known: {', '.join(sorted(keys))}"
             raise ConfigError(f"unknown key {key!r}", where=where, fix=fix)
 
 
 def _known(label: str, labels: Sequence[str] | None, where: str) -> None:
     if labels is not None and label not in labels:
-        close = difflib.get_close_matches(label, list(labels), n=1, cutoff=0.5)
-        fix = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(labels))}"
+        fix = suggestion(label, labels) or f"known: {', '.join(sorted(labels))}"
         raise ConfigError(f"no label {label!r} in the documents", where=where, fix=fix)
 
 

@@ -1,30 +1,39 @@
 """Mentions beside their surface text: put back where there is one place for them, else left out.
 
 Formats that repeat a mention's text let offsets be checked. Files in the wild count bytes, UTF-16
-units or escaped characters; a mention that is a few characters off would teach a model nonsense.
+units, escaped characters, line ends that the text has lost, or the last character; a mention that
+is a few characters off would teach a model nonsense. The rule is one for all formats: a mention
+that does not fit is moved within ``WINDOW`` characters where that is unique, else left out with
+its place in the file.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections import Counter
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from medsweep.corpus._base import Span
+from medsweep.corpus._base import Changes, Span
+from medsweep.corpus.readers._spans import BOM
 from medsweep.errors import DataError
 
 Pieces = tuple[tuple[int, int], ...]
 
 # Far enough for a title's worth of escaped quotes, near enough that a word seldom repeats.
 WINDOW = 64
-_SHIFTS = [s for s in range(-WINDOW, WINDOW + 1) if s]
-# Encodings whose units offsets are counted in by mistake, and the bytes of a unit.
-_UNITS = (("utf-8", 1), ("utf-16-le", 2))
+_SHIFTS = sorted((s for s in range(-WINDOW, WINDOW + 1) if s), key=abs)
 
 MOVED = "mentions moved to where their text is"
 LOST = "mentions left out: their text is not at their place"
+OUTSIDE = "mentions left out: their place is not in the text"
+OVERLAPPING = "overlapping pieces of mentions joined"
+INCLUSIVE = "ends of mentions that counted the last character moved"
+CR_MISSED = "offsets that do not count CR moved"
+CR_COUNTED = "offsets that count a CR that the text has not moved"
+BOM_MISSED = "offsets that do not count the byte order mark moved"
+BOTH_MISSED = "offsets that count neither CR nor the byte order mark moved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +42,8 @@ class Mention:
 
     Attributes:
         type: the entity type.
-        pieces: ``(start, end)`` in the text, in order, each with a character; none of them for a
-            mention without a character. May lie outside of the text.
+        pieces: ``(start, end)`` in the text, each with a character, in the file's order; none of
+            them for a mention without a character. May lie outside of the text.
         surface: what the file says stands there; None where it does not say.
         where: its place in the file.
         attributes: what else is said of it, as :class:`Span` has them.
@@ -47,60 +56,166 @@ class Mention:
     attributes: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to count offsets: ``place`` maps a piece as a file counts it into the text.
+
+    ``kind`` is what a piece that it moves counts as in the changes. ``exact``: white space counts
+    when a surface is compared, for a moved end would take that in which no mention has.
+    """
+
+    kind: str
+    place: Callable[[tuple[int, int]], tuple[int, int] | None]
+    exact: bool = False
+
+    def places(self, pieces: Pieces) -> Pieces | None:
+        """All pieces in the text; None where one of them begins or ends within a character."""
+        placed = tuple(self.place(piece) for piece in pieces)
+        known = tuple(piece for piece in placed if piece is not None)
+        return known if len(known) == len(placed) else None
+
+    def fits(self, text: str, mention: Mention) -> bool:
+        """Whether the surface of a mention stands where this way puts it."""
+        pieces = self.places(mention.pieces)
+        if pieces is None or not _fits(text, pieces, mention.surface):
+            return False
+        return not self.exact or not any(_has_blank_edge(text[a:b]) for a, b in pieces)
+
+
 def anchored(
-    text: str, mentions: Sequence[Mention], changes: Counter[str], block: tuple[int, int]
+    text: str, mentions: Sequence[Mention], changes: Changes, block: tuple[int, int]
 ) -> list[Span]:
     """The spans of the mentions of a block (start, end) of ``text``, each at its surface text.
 
-    Where some do not fit, all may be counted in other units from the block's start on, or be off
+    Where some do not fit, all may be counted in another way from the block's start on, or be off
     by one distance; failing that, each is moved to the only match in the block within ``WINDOW``
-    characters, or left out. Both count in ``changes``. A mention without a character stays one.
-
-    Raises:
-        DataError: a mention without surface lies outside the text, or its pieces overlap.
+    characters that is not torn out of a word, or left out. All of this counts in ``changes``. A
+    mention without a character stays one.
     """
     spans = [Span(0, 0, m.type) for m in mentions if not m.pieces]
     mentions = [m for m in mentions if m.pieces]
-    placed = _all_at_once(text, mentions, block) or [_alone(text, m, block) for m in mentions]
-    for mention, pieces in zip(mentions, placed, strict=True):
+    for mention, (kind, pieces) in zip(mentions, _placed(text, mentions, block), strict=True):
         if pieces is None:
-            changes[LOST] += 1
-            continue
-        if pieces != mention.pieces:
-            changes[MOVED] += 1
-        spans.append(_span(mention, pieces, len(text)))
+            changes.leave_out(LOST, _misplacement(text, mention, LOST))
+        elif any(not 0 <= a < b <= len(text) for a, b in pieces):
+            changes.leave_out(OUTSIDE, _misplacement(text, mention, OUTSIDE))
+        else:
+            if pieces != mention.pieces:
+                changes[kind] += 1
+            spans.append(_span(mention, pieces, changes))
     return spans
 
 
-def _all_at_once(
+def _misplacement(text: str, mention: Mention, kind: str) -> DataError:
+    if kind == LOST:
+        return DataError(
+            "the annotated text does not stand at its offsets, nor at one other place near by",
+            where=mention.where,
+            fix="put the text there that was annotated",
+        )
+    start, end = min(a for a, _ in mention.pieces), max(b for _, b in mention.pieces)
+    return DataError(
+        f"start {start} and end {end} do not lie in a text of {len(text)} characters",
+        where=mention.where,
+        fix="count code points from 0, the end behind the last one",
+    )
+
+
+def _placed(
     text: str, mentions: Sequence[Mention], block: tuple[int, int]
-) -> Sequence[Pieces | None] | None:
-    """One explanation for all mentions; None where none, or more than one, fits them."""
+) -> list[tuple[str, Pieces | None]]:
+    """The pieces of each mention, and what moving them counts as; None: there is no place."""
     if all(_fits(text, m.pieces, m.surface) for m in mentions):
-        return [m.pieces for m in mentions]
-    for encoding, width in _UNITS:
-        at = _offsets(text[block[0] : block[1]], encoding, width)
-        recounted = [_recounted(m.pieces, at, block[0]) for m in mentions]
-        if all(
-            p is not None and _fits(text, p, m.surface)
-            for p, m in zip(recounted, mentions, strict=True)
-        ):
-            return [p for p in recounted if p is not None]
-    moved = [[_shifted(m.pieces, s) for m in mentions] for s in _SHIFTS]
-    fitting = [
-        ps
-        for ps in moved
-        if all(_fits_in(text, p, m.surface, block) for p, m in zip(ps, mentions, strict=True))
-    ]
-    return fitting[0] if len(fitting) == 1 else None
+        return [("", m.pieces) for m in mentions]
+    ways = _ways(text, block)
+    fitting = {way.kind: sum(way.fits(text, m) for m in mentions) for way in ways}
+    # Of equals the first, which is that of the format.
+    best = max(ways, key=lambda way: fitting[way.kind])
+    if fitting[best.kind] < len(mentions):
+        shifts = [
+            s
+            for s in _SHIFTS
+            if all(_fits_in(text, _shifted(m.pieces, s), m.surface, block) for m in mentions)
+        ]
+        if len(shifts) == 1:
+            return [(MOVED, _shifted(m.pieces, shifts[0])) for m in mentions]
+    order = [best, *(way for way in ways if way is not best)]
+    return [_alone(text, m, order, block) for m in mentions]
 
 
-def _alone(text: str, mention: Mention, block: tuple[int, int]) -> Pieces | None:
-    if _fits(text, mention.pieces, mention.surface):
-        return mention.pieces
+def _alone(
+    text: str, mention: Mention, ways: Sequence[Way], block: tuple[int, int]
+) -> tuple[str, Pieces | None]:
+    for way in ways:
+        if way.fits(text, mention):
+            return way.kind, way.places(mention.pieces)
     moved = [_shifted(mention.pieces, s) for s in _SHIFTS]
-    fitting = [p for p in moved if _fits_in(text, p, mention.surface, block)]
-    return fitting[0] if len(fitting) == 1 else None
+    near = [p for p in moved if _fits_in(text, p, mention.surface, block)]
+    whole = [p for p in near if not any(map(is_torn, [text] * len(p), p))]
+    return MOVED, whole[0] if len(whole) == 1 else None
+
+
+def _has_blank_edge(words: str) -> bool:
+    return words != words.strip()
+
+
+def is_torn(text: str, piece: tuple[int, int]) -> bool:
+    """Whether a piece begins or ends within a word."""
+    edges = (e for e in piece if 0 < e < len(text))
+    return any(text[e - 1].isalnum() and text[e].isalnum() for e in edges)
+
+
+def _ways(text: str, block: tuple[int, int]) -> list[Way]:
+    """How a tool may count offsets, the format's own way first."""
+    ways = [Way("", lambda piece: piece)]
+    within = text[block[0] : block[1]]
+    if not within.isascii():
+        ways += [
+            Way(MOVED, _of_units(within, block[0], encoding, width))
+            for encoding, width in (("utf-8", 1), ("utf-16-le", 2))
+        ]
+    # Where the line breaks stand in a text with LF for CRLF.
+    breaks = [m.start() - n for n, m in enumerate(re.finditer("\r\n", text))]
+    ends = [n for n, c in enumerate(text) if c == "\n"] if not breaks else []
+    marked = text.startswith(BOM)
+    if breaks:
+        ways.append(_by_offset(CR_MISSED, lambda o: o + bisect_left(breaks, o)))
+    if marked:
+        ways.append(_by_offset(BOM_MISSED, lambda o: o + 1))
+    if breaks and marked:
+        ways.append(_by_offset(BOTH_MISSED, lambda o: o + 1 + bisect_left(breaks, o + 1)))
+    if ends:
+        # The place of each line end where CR stands before it.
+        counted = [end + n + 1 for n, end in enumerate(ends)]
+        ways.append(_by_offset(CR_COUNTED, lambda o: o - bisect_left(counted, o)))
+    ways.append(Way(INCLUSIVE, lambda piece: (piece[0], piece[1] + 1), exact=True))
+    return ways
+
+
+def _by_offset(kind: str, place: Callable[[int], int]) -> Way:
+    return Way(kind, lambda piece: (place(piece[0]), place(piece[1])))
+
+
+def _of_units(
+    text: str, start: int, encoding: str, width: int
+) -> Callable[[tuple[int, int]], tuple[int, int] | None]:
+    """From offsets in units of an encoding to code points."""
+    points: Mapping[int, int] = _points(text, encoding, width)
+
+    def place(piece: tuple[int, int]) -> tuple[int, int] | None:
+        a, b = points.get(piece[0] - start), points.get(piece[1] - start)
+        return None if a is None or b is None else (start + a, start + b)
+
+    return place
+
+
+def _points(text: str, encoding: str, width: int) -> dict[int, int]:
+    """Code points by units of an encoding."""
+    points, units = {0: 0}, 0
+    for number, character in enumerate(text, 1):
+        units += len(character.encode(encoding, "surrogatepass")) // width
+        points[units] = number
+    return points
 
 
 def _shifted(pieces: Pieces, shift: int) -> Pieces:
@@ -108,7 +223,7 @@ def _shifted(pieces: Pieces, shift: int) -> Pieces:
 
 
 def _fits_in(text: str, pieces: Pieces, surface: str | None, block: tuple[int, int]) -> bool:
-    inside = block[0] <= pieces[0][0] and pieces[-1][1] <= block[1]
+    inside = all(block[0] <= a and b <= block[1] for a, b in pieces)
     return inside and _fits(text, pieces, surface)
 
 
@@ -117,7 +232,8 @@ def _fits(text: str, pieces: Pieces, surface: str | None) -> bool:
         return True
     if any(not 0 <= a < b <= len(text) for a, b in pieces):
         return False
-    return _plain("".join(text[a:b] for a, b in pieces)) == _plain(surface)
+    words = "".join(text[a:b] for a, b in pieces)
+    return words == surface or _plain(words) == _plain(surface)
 
 
 def _plain(surface: str) -> str:
@@ -125,29 +241,14 @@ def _plain(surface: str) -> str:
     return "".join(unicodedata.normalize("NFKC", surface).casefold().split())
 
 
-def _offsets(text: str, encoding: str, width: int) -> dict[int, int]:
-    """Code points by units of an encoding."""
-    at, units = {0: 0}, 0
-    for number, character in enumerate(text, 1):
-        units += len(character.encode(encoding, "surrogatepass")) // width
-        at[units] = number
-    return at
-
-
-def _recounted(pieces: Pieces, at: dict[int, int], start: int) -> Pieces | None:
-    found = [(at.get(a - start), at.get(b - start)) for a, b in pieces]
-    made = tuple((start + a, start + b) for a, b in found if a is not None and b is not None)
-    return made if len(made) == len(pieces) else None
-
-
-def _span(mention: Mention, pieces: Pieces, length: int) -> Span:
-    if any(not 0 <= a < b <= length for a, b in pieces):
-        raise DataError(
-            f"the mention does not lie in a text of {length} characters",
-            where=mention.where,
-            fix="count code points from 0",
-        )
-    if any(a[1] > b[0] for a, b in pairwise(pieces)):
-        raise DataError("the pieces of the mention overlap", where=mention.where)
-    hull = pieces[0][0], pieces[-1][1]
-    return Span(*hull, mention.type, pieces if len(pieces) > 1 else (), mention.attributes)
+def _span(mention: Mention, pieces: Pieces, changes: Changes) -> Span:
+    """The mention at its pieces in the text's order, those that overlap as one."""
+    ordered: list[tuple[int, int]] = []
+    for start, end in sorted(pieces):
+        if ordered and start < ordered[-1][1]:
+            ordered[-1] = ordered[-1][0], max(end, ordered[-1][1])
+            changes[OVERLAPPING] += 1
+        else:
+            ordered.append((start, end))
+    fragments = tuple(ordered) if len(ordered) > 1 else ()
+    return Span(ordered[0][0], ordered[-1][1], mention.type, fragments, mention.attributes)

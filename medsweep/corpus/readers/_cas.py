@@ -13,8 +13,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from medsweep.corpus._base import Document, Reading, Span
+from medsweep.corpus.readers._anchor import OUTSIDE
 from medsweep.corpus.readers._json import as_whole
-from medsweep.corpus.readers._layers import REFERENCES, Choice, Layer, choose, is_name, listed
+from medsweep.corpus.readers._layers import (
+    REFERENCES,
+    Choice,
+    Layer,
+    count_layers,
+    is_name,
+    listed,
+)
 from medsweep.corpus.readers._utf16 import Utf16
 from medsweep.errors import DataError
 
@@ -95,29 +103,38 @@ class Cas:
     types: TypeSystem
 
 
+def layers_of(cas: Cas) -> list[Layer]:
+    """The layers of a file that are annotations, and no relations."""
+    return _layers(*_without_relations(cas), cas)
+
+
 def to_document(cas: Cas, id_: str, where: str, reading: Reading) -> Document:
-    """The document with the spans of its layer."""
-    relations = {a.type for a in cas.annotations if not _RELATION.isdisjoint(a.features)}
-    relations |= {t for t in cas.types.types if not _RELATION.isdisjoint(cas.types.features(t))}
-    kept = [a for a in cas.annotations if a.type not in relations]
+    """The document with the spans of the chosen layer."""
+    kept, relations = _without_relations(cas)
     if len(kept) < len(cas.annotations):
         reading.changes["relations left out"] += len(cas.annotations) - len(kept)
-    layers = _layers(kept, cas, relations)
-    choice = choose(layers, reading, where)
+    layers, choice = _layers(kept, relations, cas), reading.choice
     if choice is None and reading.layer and cas.types.complete:
         raise DataError(
             f"no layer {reading.layer}{listed([x.name for x in layers if x.used])}",
             where=where,
             fix="name a layer that the type system declares",
         )
-    spans: tuple[Span, ...] | None = () if reading.layer else None
-    if choice is not None:
-        found = [a for a in kept if a.type == choice.layer.name]
-        spans = tuple(_spans(found, choice, cas.text, reading))
+    spans: tuple[Span, ...] | None = () if reading.layer or choice else None
+    if count_layers(layers, reading) and choice is not None:
+        chosen = [a for a in kept if a.type == choice.layer.name]
+        spans = tuple(_spans(chosen, choice, cas.text, reading))
     return Document(id_, cas.text, spans=spans, source=where)
 
 
-def _layers(annotations: Sequence[Annotation], cas: Cas, relations: set[str]) -> list[Layer]:
+def _without_relations(cas: Cas) -> tuple[list[Annotation], set[str]]:
+    """The annotations but for relations, and the types that are relations."""
+    relations = {a.type for a in cas.annotations if not _RELATION.isdisjoint(a.features)}
+    relations |= {t for t in cas.types.types if not _RELATION.isdisjoint(cas.types.features(t))}
+    return [a for a in cas.annotations if a.type not in relations], relations
+
+
+def _layers(annotations: Sequence[Annotation], relations: set[str], cas: Cas) -> list[Layer]:
     """Layers that occur, and those that are declared."""
     observed: dict[str, dict[str, set[str]]] = {}
     mentions = Counter(annotation.type for annotation in annotations)
@@ -160,11 +177,13 @@ def _spans(
             for n in (annotation.begin, annotation.end)
         )
         if start is None or end is None or start > end:
-            raise DataError(
+            error = DataError(
                 "begin and end do not lie in the text, in this order",
                 where=annotation.place,
                 fix="offsets count UTF-16 units from 0, the end behind the last one",
             )
+            reading.changes.leave_out(OUTSIDE, error)
+            continue
         if annotation.lists:
             reading.changes["lists of values left out"] += annotation.lists
         own = {*choice.layer.features, choice.feature}

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from medsweep.corpus._base import Document, Span
+from medsweep.corpus._base import Changes, Document, Span
 from medsweep.corpus.readers._anchor import Mention, anchored
+from medsweep.corpus.values import as_value as as_value
 from medsweep.errors import DataError
 
 # A name longer than this is a text in the wrong column, and names are shown where texts are not.
 LONGEST_NAME = 100
 
 ATTRIBUTES = "attributes left out"
+
+# Soft hyphen, zero width space, word joiner, byte order mark: of no language's spelling.
+_UNSEEN = re.compile("[\u00ad\u200b\u2060\ufeff]")
+# White space that is not the end of a line: no-break space, tab and the like.
+_SPACES = re.compile(r"[^\S\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
+# What tools call the parts of a mention.
+_TYPES = ("type", "label", "tag", "entity_group")
+_STARTS, _ENDS = ("start", "start_offset", "begin"), ("end", "end_offset")
+_SURFACES = ("text", "surface")
+# What tools note beside them that says nothing of the mention.
+_BOOKKEEPING = ("id", "token_start", "token_end", "source", "input_hash", "score", "word")
+_OWN = {*_TYPES, *_STARTS, *_ENDS, *_SURFACES, *_BOOKKEEPING, "spans", "attributes", "labels"}
 
 
 def parse_json(raw: str, where: str) -> Any:
@@ -54,8 +67,9 @@ def make_document(
     entities: object,
     group: object,
     where: str,
-    changes: Counter[str],
+    changes: Changes,
     labels: object = None,
+    split: object = None,
 ) -> Document:
     """A document of raw values; ``id`` may not be None. What is left out counts in ``changes``.
 
@@ -75,29 +89,46 @@ def make_document(
         spans=None if entities is None else parse_entities(entities, text, where, changes),
         group=as_name(group, "group", where),
         labels=parse_labels(labels, where, changes),
+        split=as_name(split, "split", where),
         source=where,
     )
 
 
 def as_name(value: object, part: str, where: str) -> str | None:
-    """A label, an id, a group or a type: a short line of text; None where empty."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    """A label, an id, a group or a type: a short line of text; None where empty.
+
+    Its letters are composed (NFC), its white space is spaces, and marks that are not seen are left
+    out, so that one class has one name whatever wrote it.
+    """
+    if isinstance(value, bool):
+        value = "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int):
         value = str(value)
     if value is None:
         return None
     if not isinstance(value, str):
         raise DataError(f"the {part} is neither a string nor a whole number", where=where)
     value = value.strip()
-    if len(value) > LONGEST_NAME or not value.isprintable():
-        raise DataError(
-            f"the {part} has {len(value)} characters or a line break in it",
-            where=where,
-            fix=f"name the column of the {part} under columns",
-        )
-    return value or None
+    if not value.isascii() or not value.isprintable():
+        value = _UNSEEN.sub("", unicodedata.normalize("NFC", value))
+        value = _SPACES.sub(" ", value).strip()
+    if len(value) > LONGEST_NAME:
+        problem = f"the {part} has {len(value)} characters"
+    elif odd := next((c for c in value if not c.isprintable()), None):
+        kind = "a line break" if odd in "\r\n" else f"the character U+{ord(odd):04X}"
+        problem = f"the {part} has {len(value)} characters and {kind} in it"
+    else:
+        return value or None
+    raise DataError(
+        problem,
+        where=where,
+        fix=f"name the column of the {part} under columns, or mend the {part}",
+    )
 
 
-def parse_labels(value: object, where: str, changes: Counter[str]) -> tuple[str, ...] | None:
+def parse_labels(value: object, where: str, changes: Changes) -> tuple[str, ...] | None:
     """Labels of a list, or of a table's cell: names with ``;`` between, or a JSON list.
 
     None where there is nothing; ``[]`` says that no label applies.
@@ -107,7 +138,7 @@ def parse_labels(value: object, where: str, changes: Counter[str]) -> tuple[str,
             return None
         json_list = value.lstrip().startswith("[")
         value = parse_json(value, f"{where}: labels") if json_list else value.split(";")
-    elif isinstance(value, int) and not isinstance(value, bool):
+    elif isinstance(value, int):
         value = [value]
     if value is None:
         return None
@@ -121,10 +152,12 @@ def parse_labels(value: object, where: str, changes: Counter[str]) -> tuple[str,
     return tuple(sorted(name for name in names if name is not None))
 
 
-def parse_entities(value: object, text: str, where: str, changes: Counter[str]) -> tuple[Span, ...]:
+def parse_entities(value: object, text: str, where: str, changes: Changes) -> tuple[Span, ...]:
     """Spans of a list of ``{"start","end","type"}`` or ``{"spans":[[s,e],…],"type"}``.
 
-    Each may have ``"attributes": {field: value}``, and what it says as ``"text"`` or ``"surface"``:
+    ``label`` and ``tag`` may stand for ``type``, ``start_offset`` and ``end_offset`` for the
+    offsets, and ``[start, end, type]`` for all. Each may have ``"attributes": {field: value}``, and
+    what else it has a value of is an attribute, too. What it says is ``"text"`` or ``"surface"``:
     where that does not stand there, it is moved or left out as :func:`anchored` does.
     """
     if not isinstance(value, list):
@@ -133,40 +166,51 @@ def parse_entities(value: object, text: str, where: str, changes: Counter[str]) 
     return tuple(anchored(text, mentions, changes, (0, len(text))))
 
 
-def _mention(value: object, text: str, where: str, changes: Counter[str]) -> Mention:
+def _mention(value: object, text: str, where: str, changes: Changes) -> Mention:
+    if isinstance(value, list) and len(value) == 3 and isinstance(value[2], str):
+        value = dict(zip(("start", "end", "type"), value, strict=True))
     if not isinstance(value, dict):
         raise DataError("not an object", where=where, fix='write {"start", "end", "type"}')
-    type_ = as_name(value.get("type"), "type", where)
+    type_ = as_name(_type(value), "type", where)
     if type_ is None:
         raise DataError("no type", where=where, fix='write {"start", "end", "type"}')
     pieces = value.get("spans")
     if pieces is None:
-        pieces = [[value.get("start"), value.get("end")]]
+        pieces = [[_first(value, _STARTS), _first(value, _ENDS)]]
     if not isinstance(pieces, list) or not pieces:
         raise DataError("spans is not a list of [start, end]", where=where)
     surface = _surface(value, where)
-    # Beside its words a mention may be found again.
-    length = len(text) if surface is None else None
-    fragments = tuple(_fragment(p, length, where) for p in pieces)
-    if any(a[1] > b[0] for a, b in itertools.pairwise(fragments)):
-        raise DataError("fragments overlap or are out of order", where=where)
-    said = value.get("attributes")
-    if said is not None and not isinstance(said, dict):
+    fragments = tuple(_fragment(p, len(text), where) for p in pieces)
+    attributes = value.get("attributes")
+    if attributes is not None and not isinstance(attributes, dict):
         raise DataError("attributes is not an object", where=where, fix='write {"dose": "5 mg"}')
-    attributes = as_attributes(said or {}, "field", where, changes)
-    return Mention(type_, fragments, surface, where, attributes)
+    beside = {k: v for k, v in value.items() if k not in _OWN and not k.startswith("_")}
+    named = as_attributes({**(attributes or {}), **beside}, "field", where, changes)
+    return Mention(type_, fragments, surface, where, named)
+
+
+def _first(value: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    return next((value[k] for k in keys if value.get(k) is not None), None)
+
+
+def _type(value: Mapping[str, Any]) -> Any:
+    """The type under any of its names, or the only one of a list of labels."""
+    labels = value.get("labels")
+    if isinstance(labels, list) and len(labels) == 1:
+        return labels[0]
+    return _first(value, _TYPES)
 
 
 def _surface(value: dict[str, Any], where: str) -> str | None:
     """What the mention says; None where it does not say."""
-    found = next((value[k] for k in ("text", "surface") if value.get(k) is not None), None)
+    found = _first(value, _SURFACES)
     if found is not None and not isinstance(found, str):
         raise DataError("the entity's text is not a string", where=where)
     return found if found and found.strip() else None
 
 
 def as_attributes(
-    values: Mapping[str, Any], what: str, where: str, changes: Counter[str]
+    values: Mapping[str, Any], what: str, where: str, changes: Changes
 ) -> tuple[tuple[str, str], ...]:
     """The fields that have a value, sorted; of several of one name the first.
 
@@ -186,24 +230,16 @@ def as_attributes(
     return tuple(sorted(found.items()))
 
 
-def as_value(value: object) -> str | None:
-    """An attribute's value as words with single spaces; None where there is none."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (dict, list)) or value is None:
-        return None
-    return " ".join(str(value).split()) or None
-
-
-def _fragment(value: object, length: int | None, where: str) -> tuple[int, int]:
-    """Start and end; ``length`` None: they may lie outside of the text."""
+def _fragment(value: object, length: int, where: str) -> tuple[int, int]:
+    """Start and end, which may lie outside of the text: the mention is then misplaced."""
+    if isinstance(value, list) and all(type(v) is float and v.is_integer() for v in value):
+        value = [int(v) for v in value]
     if not (isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)):
         raise DataError("start and end are not whole numbers", where=where)
     start, end = value
-    if start >= end or (length is not None and not 0 <= start < end <= length):
-        of = "" if length is None else f" of {length} characters"
+    if start >= end:
         raise DataError(
-            f"start {start} and end {end} do not lie in a text{of}",
+            f"start {start} and end {end} do not lie in a text of {length} characters",
             where=where,
             fix="count code points from 0, the end behind the last one",
         )
@@ -224,9 +260,3 @@ def dump_entities(spans: tuple[Span, ...]) -> list[dict[str, Any]]:
         }
         for s in spans
     ]
-
-
-def shown(names: list[str]) -> str:
-    """Column names for a message; cells of a file without header may be text and are left out."""
-    known = [n for n in names if re.fullmatch(r"[^\W\d][\w.-]{0,39}", n)]
-    return f"{len(names)} columns" + (f": {', '.join(known[:20])}" if known == names else "")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from medsweep.corpus._base import Reading, Span
+from medsweep.corpus._base import Changes, Reading, Span
 from medsweep.corpus.readers._fields import as_name, as_value
 from medsweep.errors import DataError
 
@@ -24,7 +23,6 @@ _OF_TOOLS = re.compile(
 _USUAL = ("value", "referenceType")
 _NAME = re.compile(r"[^\W\d][\w$]*(?:\.[^\W\d][\w$]*)*")
 _LONGEST = 200
-_TAKEN = "documents read from layer "
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ class Choice:
         end: int,
         features: Mapping[str, str | None],
         where: str,
-        changes: Counter[str],
+        changes: Changes,
     ) -> Span:
         """The mention of an annotation: one feature is its type, the others its attributes."""
         type_ = as_name(features.get(self.feature) if self.feature else None, "type", where)
@@ -82,30 +80,59 @@ class Choice:
         return Span(start, end, type_, attributes=tuple(attributes))
 
 
-def choose(layers: Sequence[Layer], reading: Reading, where: str) -> Choice | None:
-    """The layer that ``reading.layer`` names, else the only one that people annotate.
+def merged(layers: Iterable[Layer]) -> list[Layer]:
+    """The layers of several files, each with the features that it has in any of them."""
+    joined: dict[str, Layer] = {}
+    for layer in layers:
+        before = joined.get(layer.name)
+        joined[layer.name] = layer if before is None else _joined(before, layer)
+    return list(joined.values())
 
-    None where it does not occur. A file's exports omit layers without an annotation, so that a
-    missing layer is no mistake as such. None, too, where no gold is asked for and no layer named.
+
+def _joined(a: Layer, b: Layer) -> Layer:
+    # What a type system declares is all there is.
+    known = [x for x in (a, b) if x.declared] or [a, b]
+    features = dict.fromkeys(f for layer in known for f in layer.features)
+    return Layer(a.name, tuple(features), a.mentions + b.mentions, len(known) < 2 or a.declared)
+
+
+def choose(layers: Sequence[Layer], reading: Reading, where: str) -> Choice | None:
+    """The layer of a corpus: the one that is named, else the only one that people annotate.
+
+    Chosen once for all files, whose layers ``layers`` are: exports leave out of a file what has
+    no annotation there, and without a type system features, too. None where there is no such
+    layer, and where no gold is asked for and no layer named.
 
     Raises:
         DataError: no layer is named and there are several; the name fits several; the feature is
-            missing or has to be named; files before had another layer; a name is none.
+            missing or has to be named; a name is none.
     """
     if reading.unlabelled and not reading.layer:
         return None
     choice = _named(layers, reading.layer, where) if reading.layer else _only(layers, where)
     if choice is not None and not all(map(is_name, (*choice.names, *choice.layer.features))):
         raise DataError("the name of the layer or a feature is not a Java name", where=where)
-    if choice is None and reading.layer:
-        reading.changes[f"documents without layer {reading.layer}"] += 1
-    if choice is not None and reading.layer is None:
-        _check_same(choice, reading, where)
-    taken = choice and choice.layer
-    others = (x for x in layers if x is not taken and not _OF_TOOLS.match(x.name))
-    if left_out := sum(layer.mentions for layer in others):
-        reading.changes["mentions of other layers left out"] += left_out
     return choice
+
+
+def count_layers(layers: Sequence[Layer], reading: Reading) -> bool:
+    """Whether a file, whose layers ``layers`` are, has the chosen one; counts what it lacks.
+
+    A file without it has no mention, where the corpus has the layer or it was named.
+    """
+    choice, changes = reading.choice, reading.changes
+    name = choice.layer.name if choice else None
+    has = any(layer.name == name for layer in layers)
+    if choice is None and not reading.layer:
+        return False
+    if not has:
+        changes[f"documents without layer {reading.layer or name}"] += 1
+    elif choice is not None and reading.layer is None:
+        changes["documents read from layer " + ".".join(choice.names)] += 1
+    others = (x for x in layers if x.name != name and not _OF_TOOLS.match(x.name))
+    if left_out := sum(layer.mentions for layer in others):
+        changes["mentions of other layers left out"] += left_out
+    return has
 
 
 def _only(layers: Sequence[Layer], where: str) -> Choice | None:
@@ -154,18 +181,6 @@ def _default_feature(layer: Layer, where: str) -> str | None:
         where=where,
         fix="write LAYER.FEATURE under layer",
     )
-
-
-def _check_same(choice: Choice, reading: Reading, where: str) -> None:
-    """Files are read one by one: what one of them lacks must not mix layers."""
-    key = _TAKEN + ".".join(choice.names)
-    if any(k.startswith(_TAKEN) and k != key for k in reading.changes):
-        raise DataError(
-            "its annotations are in another layer or feature than those of the files before",
-            where=where,
-            fix="name the layer, and LAYER.FEATURE where it has several features",
-        )
-    reading.changes[key] += 1
 
 
 def listed(names: Sequence[str]) -> str:

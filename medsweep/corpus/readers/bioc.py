@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
-from medsweep.corpus._base import Document, Reading, Span
+from medsweep.corpus._base import Changes, Document, Reading, Span
 from medsweep.corpus.readers._anchor import Mention, Pieces, anchored
 from medsweep.corpus.readers._fields import ATTRIBUTES, as_attributes, as_name
 from medsweep.corpus.readers._json import as_list, as_object, as_whole, load_json
@@ -78,7 +77,7 @@ def _json_documents(path: Path) -> Iterator[dict[str, Any]]:
 
 # The PyPI package `bioc` is not used: it parses with lxml's defaults, which resolve entities, and
 # raises its own parser's errors, which quote text.
-def _xml_documents(path: Path, changes: Counter[str]) -> Iterator[dict[str, Any]]:
+def _xml_documents(path: Path, changes: Changes) -> Iterator[dict[str, Any]]:
     """Documents as BioC's JSON has them; each is let go once it was read."""
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import iterparse
@@ -115,7 +114,7 @@ _LISTS = ("passage", "sentence", "annotation", "relation", "location")
 _ATTRIBUTES = ("id", "offset", "length")
 
 
-def _xml_part(element: Element, changes: Counter[str]) -> dict[str, Any]:
+def _xml_part(element: Element, changes: Changes) -> dict[str, Any]:
     part: dict[str, Any] = {k: v for k, v in element.attrib.items() if k in _ATTRIBUTES}
     part["infons"] = {}
     for child in element:

@@ -1,9 +1,9 @@
-"""UIMA CAS as JSON (0.4), as INCEpTION exports it: a file, or a zip of them."""
+"""UIMA CAS as JSON (0.4), as INCEpTION exports it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from medsweep.corpus._base import Document, Reading
@@ -14,23 +14,25 @@ from medsweep.corpus.readers._cas import (
     Type,
     TypeSystem,
     chosen_view,
+    layers_of,
     to_document,
 )
 from medsweep.corpus.readers._fields import parse_json
 from medsweep.corpus.readers._json import as_list, as_object
+from medsweep.corpus.readers._layers import Layer
 from medsweep.corpus.readers._lines import decode
-from medsweep.corpus.readers._zip import LARGEST, members, too_large
+from medsweep.corpus.readers._parsed import parsed_for_choice, parsed_once
+from medsweep.corpus.readers._zip import LARGEST, too_large
 from medsweep.errors import DataError
 
 _SOFA = "uima.cas.Sofa"
-_SNIFFED = 2**16
 _PLACE = frozenset({"begin", "end", "^begin", "^end"})
 _OF_ALL = _PLACE | {"@sofa", "sofa"}
 _KEYS = (b'"%TYPES"', b'"%FEATURE_STRUCTURES"', b'"%VIEWS"')
 
 
 class CasJson:
-    """A document is a file, or each ``.json`` in a zip.
+    """A document is a file.
 
     Its text is that of the initial view. Types are declared in the file, those only that occur
     in many exports. The first character of a key tells what it is: ``%`` the format's own, ``@`` a
@@ -39,26 +41,28 @@ class CasJson:
 
     name = "cas-json"
     suffixes: tuple[str, ...] = ()
-    shared_suffixes: tuple[str, ...] = (".json", ".zip")
+    shared_suffixes: tuple[str, ...] = (".json",)
     layered = True
 
+    def layers(self, path: Path, reading: Reading) -> Sequence[Layer]:
+        """The layers of a file, for choosing one; counts nothing."""
+        return layers_of(parsed_for_choice(_cas, path, reading))
+
     def read(self, path: Path, reading: Reading) -> Iterator[Document]:
-        """The document of a file, or those of a zip."""
-        if path.suffix.lower() == ".zip":
-            for name, raw in members(path, (".json",)):
-                yield _document(raw, PurePosixPath(name).stem, f"{path.name}/{name}", reading)
-            return
-        if path.stat().st_size > LARGEST:
-            raise too_large(path.name)
-        yield _document(path.read_bytes(), path.stem, path.name, reading)
+        """The document of a file."""
+        yield to_document(parsed_once(_cas, path, reading), path.stem, path.name, reading)
 
 
 def looks_like_cas_json(start: bytes) -> bool:
-    """Whether the beginning of a JSON file has a key that only a CAS has."""
-    return any(key in start[:_SNIFFED] for key in _KEYS)
+    """Whether JSON has a key that only a CAS has."""
+    return any(key in start for key in _KEYS)
 
 
-def _document(raw: bytes, id_: str, where: str, reading: Reading) -> Document:
+def _cas(path: Path, reading: Reading) -> Cas:
+    where = path.name
+    if path.stat().st_size > LARGEST:
+        raise too_large(where)
+    raw = path.read_bytes()
     value = parse_json(decode(raw.removeprefix(b"\xef\xbb\xbf"), where), where)
     if not isinstance(value, dict) or "%VIEWS" not in value:
         raise DataError("not a CAS: no %VIEWS", where=where)
@@ -71,13 +75,12 @@ def _document(raw: bytes, id_: str, where: str, reading: Reading) -> Document:
     kept = [a for id_, a in found if a is not None and id_ in indexed]
     if left_out := sum(a is not None for _, a in found) - len(kept):
         reading.changes["annotations outside the view's index left out"] += left_out
-    cas = Cas(
+    return Cas(
         text=text,
         annotations=kept,
         ids=frozenset(),
         types=_types(value.get("%TYPES"), where),
     )
-    return to_document(cas, id_, where, reading)
 
 
 def _structures(value: Any, where: str) -> list[dict[str, Any]]:

@@ -1,9 +1,11 @@
-"""UIMA CAS as XMI: a file, or a zip with its type system as INCEpTION exports it."""
+"""UIMA CAS as XMI."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medsweep.corpus._base import Document, Reading
@@ -14,10 +16,13 @@ from medsweep.corpus.readers._cas import (
     Type,
     TypeSystem,
     chosen_view,
+    layers_of,
     to_document,
 )
+from medsweep.corpus.readers._layers import Layer
+from medsweep.corpus.readers._parsed import parsed_for_choice, parsed_once
 from medsweep.corpus.readers._xml import parse_xml
-from medsweep.corpus.readers._zip import LARGEST, members, too_large
+from medsweep.corpus.readers._zip import LARGEST, too_large
 from medsweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,42 +33,34 @@ _CAS = "{http:///uima/cas.ecore}"
 _ECORE = "{http:///", ".ecore}"
 _NO_NAMESPACE = "uima.noNamespace."
 _TYPES = "{http://uima.apache.org/resourceSpecifier}"
-_TYPE_SYSTEMS = ("TypeSystem.xml", "typesystem.xml")
+TYPE_SYSTEMS = ("TypeSystem.xml", "typesystem.xml")
 
 
 class CasXmi:
-    """A document is an XMI file; in a zip, each ``.xmi`` in it.
+    """A document is an XMI file, whether it is called ``.xmi`` or ``.xml``.
 
-    Its text is that of the initial view. The type system is ``TypeSystem.xml`` in the zip, beside
-    the file or in the folder above. It may be missing: then layers and features are those that
-    occur, and features whose values are all ids are references. Annotations count that the view's
-    index has.
+    Its text is that of the initial view. The type system is ``TypeSystem.xml`` beside the file or
+    in the folder above. It may be missing: then layers and features are those that occur, and
+    features whose values are all ids are references. Annotations count that the view's index has.
     """
 
     name = "cas-xmi"
     suffixes: tuple[str, ...] = (".xmi",)
-    shared_suffixes: tuple[str, ...] = (".zip",)
+    shared_suffixes: tuple[str, ...] = (".xml",)
     layered = True
 
+    def layers(self, path: Path, reading: Reading) -> Sequence[Layer]:
+        """The layers of a file, for choosing one; counts nothing."""
+        return layers_of(parsed_for_choice(_cas, path, reading))
+
     def read(self, path: Path, reading: Reading) -> Iterator[Document]:
-        """The document of a file, or those of a zip."""
-        if path.suffix.lower() == ".zip":
-            yield from _of_zip(path, reading)
-            return
-        cas = _cas(_content(path), _beside(path), path.name, reading)
-        yield to_document(cas, path.stem, path.name, reading)
+        """The document of a file."""
+        yield to_document(parsed_once(_cas, path, reading), path.stem, path.name, reading)
 
 
-def _of_zip(path: Path, reading: Reading) -> Iterator[Document]:
-    types = TypeSystem()
-    for name, raw in members(path, (".xmi", ".xml")):
-        if PurePosixPath(name).name in _TYPE_SYSTEMS:
-            types = _type_system(raw, f"{path.name}/{name}")
-    for name, raw in members(path, (".xmi",)):
-        where, stem = f"{path.name}/{name}", PurePosixPath(name).stem
-        # CARDIO:DE has a zip a letter, and a cas.xmi in each.
-        id_ = path.stem if stem == "cas" else stem
-        yield to_document(_cas(raw, types, where, reading), id_, where, reading)
+def looks_like_xmi(start: bytes) -> bool:
+    """Whether XML that begins so, without declaration and comments, is XMI."""
+    return re.match(rb"<(?:\w+:)?XMI\b", start) is not None
 
 
 def _content(path: Path) -> bytes:
@@ -74,7 +71,7 @@ def _content(path: Path) -> bytes:
 
 def _beside(path: Path) -> TypeSystem:
     for folder in (path.parent, path.absolute().parent.parent):
-        for name in _TYPE_SYSTEMS:
+        for name in TYPE_SYSTEMS:
             if (folder / name).is_file():
                 return _type_system(_content(folder / name), name)
     return TypeSystem()
@@ -102,8 +99,9 @@ def _content_of(element: Element, child: str) -> str:
     return (element.findtext(f"{_TYPES}{child}") or "").strip()
 
 
-def _cas(raw: bytes, types: TypeSystem, where: str, reading: Reading) -> Cas:
-    root = parse_xml(raw, where)
+def _cas(path: Path, reading: Reading) -> Cas:
+    where, types = path.name, _beside(path)
+    root = parse_xml(_content(path), where)
     if root.tag != f"{_XMI}XMI":
         raise DataError("the root element is not xmi:XMI", where=where, fix="name the right format")
     sofa, text = _sofa(root, where, reading)
@@ -150,6 +148,7 @@ def _annotation(element: Element, where: str) -> Annotation:
     )
 
 
+@lru_cache(maxsize=4096)
 def _type_name(tag: str) -> str:
     namespace, _, name = tag.rpartition("}")
     package = namespace.removeprefix(_ECORE[0]).removesuffix(_ECORE[1][:-1])

@@ -1,123 +1,193 @@
-"""Tables with a header: comma, semicolon or tab."""
+"""Tables with a header: comma, semicolon, tab or bar."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from medsweep.corpus._base import Columns, Document, Reading
-from medsweep.corpus.readers._fields import make_document, parse_json, shown
-from medsweep.corpus.readers._lines import decode
+from medsweep.corpus.readers._header import checked_header
+from medsweep.corpus.readers._lines import read_text
+from medsweep.corpus.readers._records import OWN, WHOLE, documents
+from medsweep.corpus.readers._spans import BOM
 from medsweep.errors import DataError
 
 # Python refuses cells above 128 KiB unless told otherwise; a long stay's notes are longer.
 LARGEST_CELL = 2**27
+DELIMITERS = ",;\t|"
+BARE = "rows with quotes that close nothing read as they stand"
+
+# Excel's own first line, which names the delimiter.
+_SEP = re.compile(r"\"?sep=(?P<delimiter>[,;\t|])\"?\r?\n", re.IGNORECASE)
+_FRACTION = re.compile(r"-?\d+\.0+")
+_WHOLE = re.compile(r"-?\d+(?:\.0+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Cells of a row, and the lines of the file that it takes: ``first`` to before ``end``."""
+
+    cells: list[str]
+    first: int
+    end: int
 
 
 class Csv:
     """The columns of JSONL; ``entities`` holds its JSON list. An empty cell is a missing value.
 
     ``labels`` holds names with ``;`` between them or a JSON list; ``[]`` says that none applies.
+    Quotes are taken as such, unless they would swallow rows: a table with tabs is then read as one
+    whose tool does not quote, another one is refused.
     """
 
     name = "csv"
     suffixes: tuple[str, ...] = (".csv",)
-    shared_suffixes: tuple[str, ...] = (".tsv",)  # also how CoNLL files are called: see `infer`
+    shared_suffixes: tuple[str, ...] = (".tsv", ".tab", ".txt")  # others', too: see `infer`
     layered = False
 
     def read(self, path: Path, reading: Reading) -> Iterator[Document]:
         """Stream the documents of a file."""
-        columns = reading.columns
-        csv.field_size_limit(max(csv.field_size_limit(), LARGEST_CELL))
-        raw = _decode_all(path)
-        delimiter = delimiter_of(raw.partition("\n")[0], columns)
-        rows = csv.reader(io.StringIO(raw, newline=""), delimiter=delimiter, strict=True)
-        header: list[str] | None = None
-        line, count = 1, 0
-        while True:
-            where = f"{path.name}:{line}"
-            try:
-                row = next(rows, None)
-            except csv.Error:
-                raise DataError(
-                    "the quotes of the row that starts here do not match",
-                    where=where,
-                    fix="quote cells with a line break or a quote, and double quotes inside",
-                ) from None
-            if row is None:
-                break
-            line = rows.line_num + 1
-            if not any(row):
-                continue
-            if header is None:
-                header = checked_header([c.strip() for c in row], columns, where)
-                continue
-            count += 1
-            id_ = f"{path.stem}-{count}"
-            yield _document(header, row, columns, where, id_, reading.changes)
+        return documents(_records(path, reading), reading, OWN)
+
+    def rows(self, path: Path, reading: Reading) -> Iterator[dict[str, Any]]:
+        """Cells by the names of their columns, whatever these are."""
+        found = table_rows(path, reading)
+        names = [c.strip() for c in found[0].cells] if found else []
+        return (dict(zip(names, row.cells, strict=False)) for row in found[1:])
 
 
-def _decode_all(path: Path) -> str:
-    raw = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-    return decode(b"\xff", f"{path.name}:{line}")
+def _records(path: Path, reading: Reading) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    columns = reading.columns
+    rows = table_rows(path, reading)
+    if not rows:
+        return
+    where = f"{path.name}:{rows[0].first}"
+    header = checked_header([c.strip() for c in rows[0].cells], columns, where)
+    fractions = _fractions(header, rows[1:], columns)
+    for count, row in enumerate(rows[1:], 1):
+        where = f"{path.name}:{row.first}"
+        cells = row.cells
+        if not any(cells[len(header) :]):
+            cells = cells[: len(header)]
+        if len(cells) != len(header):
+            raise DataError(
+                f"{len(cells)} cells, the header has {len(header)}",
+                where=where,
+                fix="quote cells that hold the delimiter",
+            )
+        record = {name: cell for name, cell in zip(header, cells, strict=True) if cell.strip()}
+        for name in fractions & record.keys():
+            if _FRACTION.fullmatch(record[name].strip()):
+                record[name] = record[name].partition(".")[0].strip()
+                reading.changes[WHOLE] += 1
+        record.setdefault(columns.text, "")
+        yield where, f"{path.stem}-{count}", record
+
+
+def _fractions(header: list[str], rows: Sequence[Row], columns: Columns) -> set[str]:
+    """Columns of names that hold whole numbers, some of them as fractions, as pandas writes."""
+    found = set[str]()
+    for name in (columns.id, columns.label, columns.group):
+        if name in header:
+            place = header.index(name)
+            cells = [r.cells[place].strip() for r in rows if place < len(r.cells)]
+            values = [c for c in cells if c]
+            if any(_FRACTION.fullmatch(v) for v in values):
+                found |= {name} if all(_WHOLE.fullmatch(v) for v in values) else set()
+    return found
+
+
+def table_rows(path: Path, reading: Reading) -> list[Row]:
+    """The rows of a file that hold something, the header first.
+
+    Raises:
+        DataError: quotes do not match, or swallow whole rows.
+    """
+    raw = read_text(path, reading).removeprefix(BOM)
+    sep = _SEP.match(raw)
+    start = sep.end() if sep else 0
+    delimiter = (
+        sep["delimiter"]
+        if sep
+        else delimiter_of(raw.partition("\n")[0].rstrip("\r"), reading.columns)
+    )
+    lines = 1 if sep else 0
+    quoted, broken = _quoted(raw[start:], delimiter, lines)
+    if broken is None and all(r.end - r.first == 1 for r in quoted):
+        return quoted
+    bare = _bare(raw[start:], delimiter, lines)
+    if not bare:
+        return bare
+    width = len(bare[0].cells)
+    if delimiter == "\t" and all(len(row.cells) == width for row in bare):
+        # What stands in a row then stands in a line, and no cell spans several.
+        reading.changes[BARE] += sum(any(c.startswith('"') for c in r.cells) for r in bare)
+        return bare
+    if broken is not None:
+        raise DataError(
+            "the quotes of the row that starts here do not match",
+            where=f"{path.name}:{broken}",
+            fix="quote cells with a line break or a quote, and double quotes inside",
+        )
+    lines_of = {row.first: row for row in bare}
+    for row in quoted:
+        if row.end - row.first > 1 and _swallows(row, lines_of, width):
+            raise DataError(
+                f"a quote that opens here closes {row.end - row.first - 1} lines on, and each of "
+                "these lines would be a row",
+                where=f"{path.name}:{row.first}",
+                fix="quote the whole cell, and double quotes inside",
+            )
+    return quoted
+
+
+def _swallows(row: Row, lines: Mapping[int, Row], width: int) -> bool:
+    """Whether each line of a row would be a row itself, and begin as it does.
+
+    Prose may have as many commas in a line, but with a space behind them, or other first cells.
+    """
+    own = [lines[n] for n in range(row.first, row.end) if n in lines]
+    shapes = {re.sub(r"[^\W\d]+", "a", re.sub(r"\d+", "0", r.cells[0].strip('"'))) for r in own}
+    return (
+        len(own) == row.end - row.first
+        and all(len(r.cells) == width for r in own)
+        and not any(cell.startswith(" ") for r in own for cell in r.cells)
+        and (len(shapes) == 1 or own[0].cells[0].startswith('"'))
+    )
+
+
+def _quoted(raw: str, delimiter: str, before: int) -> tuple[list[Row], int | None]:
+    """Rows as quotes make them, and the line in which a row starts whose quotes do not match."""
+    csv.field_size_limit(max(csv.field_size_limit(), LARGEST_CELL))
+    reader = csv.reader(io.StringIO(raw, newline=""), delimiter=delimiter, strict=True)
+    rows, line = list[Row](), 1
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error:
+            return rows, line + before
+        if cells is None:
+            return rows, None
+        if any(cells):
+            rows.append(Row(cells, line + before, reader.line_num + 1 + before))
+        line = reader.line_num + 1
+
+
+def _bare(raw: str, delimiter: str, before: int) -> list[Row]:
+    """Rows as lines make them, whatever quotes are in them."""
+    lines = enumerate(re.split("\r\n|\n|\r", raw), 1 + before)
+    return [Row(line.split(delimiter), n, n + 1) for n, line in lines if line.strip()]
 
 
 def delimiter_of(header: str, columns: Columns) -> str:
     """The delimiter that lays the text's column bare, else the most frequent one."""
-    best = max(",;\t", key=header.count)
-    for delimiter in sorted(",;\t", key=lambda d: d != best):
+    best = max(DELIMITERS, key=header.count)
+    for delimiter in sorted(DELIMITERS, key=lambda d: d != best):
         if columns.text in (c.strip().strip('"') for c in header.split(delimiter)):
             return delimiter
     return best
-
-
-def checked_header(header: list[str], columns: Columns, where: str) -> list[str]:
-    """``header``, which must have the column of the text, and every column that was named."""
-    if any(c and header.count(c) > 1 for c in header):
-        raise DataError(f"a column name appears twice ({shown(header)})", where=where)
-    usual = Columns()
-    for part in ("text", "id", "label", "labels", "entities", "group"):
-        name = getattr(columns, part)
-        # A column that the user named must be there; the usual names are optional but for text.
-        if name not in header and (part == "text" or name != getattr(usual, part)):
-            raise DataError(
-                f"no column {name!r} for the {part} in the header ({shown(header)})",
-                where=where,
-                fix=f"name the column of the {part} under columns",
-            )
-    return header
-
-
-def _document(
-    header: list[str],
-    row: list[str],
-    columns: Columns,
-    where: str,
-    id_: str,
-    changes: Counter[str],
-) -> Document:
-    if len(row) != len(header):
-        raise DataError(
-            f"{len(row)} cells, the header has {len(header)}",
-            where=where,
-            fix="quote cells that hold the delimiter",
-        )
-    cells = dict(zip(header, row, strict=True))
-    entities = cells.get(columns.entities, "").strip()
-    return make_document(
-        id=cells.get(columns.id, "").strip() or id_,
-        text=cells[columns.text],
-        label=cells.get(columns.label),
-        labels=cells.get(columns.labels),
-        entities=parse_json(entities, f"{where}: {columns.entities}") if entities else None,
-        group=cells.get(columns.group),
-        where=where,
-        changes=changes,
-    )

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from medsweep.corpus._base import Document, Reading
-from medsweep.corpus.readers._fields import dump_entities
-from medsweep.corpus.readers._table import row_document
-from medsweep.corpus.readers.conll import checked_tag, decode_tags
-from medsweep.corpus.readers.csv import checked_header
+from medsweep.corpus.readers._classes import named
+from medsweep.corpus.readers._records import Record, documents
+from medsweep.corpus.readers.parquet import wanted_columns
 from medsweep.errors import DataError
 
 BATCH = 256
-JOINED = "texts made of tokens with single spaces"
-# Columns of token data sets on the hub.
-TOKENS, TAGS = "tokens", "ner_tags"
 
 _HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}(?:/[\w.-]{1,96})?")
 
@@ -37,26 +32,18 @@ class Hf:
 
     def read(self, path: Path, reading: Reading) -> Iterator[Document]:
         """Stream the documents of a folder, or of a data set of the hub."""
-        data = _one_split(_load(path), path)
         # Kept in another format (numpy, torch) its values would be arrays.
-        data = data.with_format(None)
+        data = _one_split(_load(path), path).with_format(None)
         names = [str(c) for c in data.column_names]
-        tokens = reading.columns.text not in names and {TOKENS, TAGS} <= set(names)
-        if not tokens:
-            checked_header(names, reading.columns, path.name)
-        wanted = {*astuple(reading.columns), *((TOKENS, TAGS) if tokens else ())}
-        data = data.select_columns([c for c in names if c in wanted])
-        for number, row in enumerate(_rows(data), 1):
-            where = f"{path.name}: row {number}"
-            named = {c: _named(v, data.features[c], where) for c, v in row.items()}
-            spans = None
-            if tokens:
-                named[reading.columns.text], spans = _of_tokens(named, where)
-                reading.changes[JOINED] += 1
-            if spans is not None:
-                named[reading.columns.entities] = spans
-            id_ = f"{path.name}-{number}"
-            yield row_document(named, reading.columns, where, id_, reading.changes)
+        data = data.select_columns(wanted_columns(names, reading, path.name))
+        return documents(_records(data, path), reading)
+
+
+def _records(data: Any, path: Path) -> Iterator[tuple[str, str, Record]]:
+    for number, row in enumerate(_rows(data), 1):
+        where = f"{path.name}: row {number}"
+        values = {c: named(v, data.features[c], where) for c, v in row.items()}
+        yield where, f"{path.name}-{number}", values
 
 
 def is_saved(path: Path) -> bool:
@@ -114,34 +101,3 @@ def _rows(data: Any) -> Iterator[dict[str, Any]]:
     for batch in data.iter(BATCH):
         for values in zip(*batch.values(), strict=True):
             yield dict(zip(batch, values, strict=True))
-
-
-def _named(value: Any, feature: Any, where: str) -> Any:
-    """Numbers of classes as their names, in lists and structures too; -1 stands for no class."""
-    # In datasets 3 a list of structures may be a plain list with one element.
-    inner = feature[0] if isinstance(feature, list) else getattr(feature, "feature", feature)
-    if isinstance(value, list):
-        return [_named(v, inner, where) for v in value]
-    if isinstance(value, dict) and isinstance(inner, dict):
-        return {key: _named(v, inner.get(key), where) for key, v in value.items()}
-    names = getattr(inner, "names", None)
-    if value is None or not names:
-        return value
-    if value == -1:
-        return None
-    if type(value) is not int or not 0 <= value < len(names):
-        raise DataError("the number of a class that does not exist", where=where)
-    return str(names[value])
-
-
-def _of_tokens(row: dict[str, Any], where: str) -> tuple[str, list[dict[str, Any]]]:
-    tokens, tags = row.get(TOKENS), row.get(TAGS)
-    if not (
-        isinstance(tokens, list)
-        and isinstance(tags, list)
-        and len(tokens) == len(tags)
-        and all(isinstance(t, str) for t in (*tokens, *tags))
-    ):
-        raise DataError(f"{TOKENS} and {TAGS} are not lists of equal length", where=where)
-    spans = decode_tags(tokens, [checked_tag(t, where) for t in tags], 0)
-    return " ".join(tokens), dump_entities(tuple(spans))

@@ -1,17 +1,16 @@
-"""The i2b2 2006 smoking challenge: XML, or a zip of it."""
+"""The i2b2 2006 smoking challenge."""
 
 from __future__ import annotations
 
 import codecs
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medsweep.corpus._base import Document, Reading
+from medsweep.corpus._base import Changes, Document, Reading
 from medsweep.corpus.readers._fields import make_document
 from medsweep.corpus.readers._xml import parse_xml
-from medsweep.corpus.readers._zip import LARGEST, members, too_large
+from medsweep.corpus.readers._zip import LARGEST, too_large
 from medsweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -26,21 +25,17 @@ class I2b2Smoking:
 
     name = "i2b2-smoking"
     suffixes: tuple[str, ...] = ()
-    shared_suffixes: tuple[str, ...] = (".xml", ".zip")  # hold other formats too: see `infer`
+    shared_suffixes: tuple[str, ...] = (".xml",)  # holds other formats too: see `infer`
     layered = False
 
     def read(self, path: Path, reading: Reading) -> Iterator[Document]:
-        """Stream the documents of an XML file, or of every XML file in a zip."""
-        if path.suffix.lower() == ".zip":
-            for name, raw in members(path, (".xml",)):
-                yield from _records(raw, f"{path.name}/{name}", Path(name).stem, reading.changes)
-        else:
-            if path.stat().st_size > LARGEST:
-                raise too_large(path.name)
-            yield from _records(path.read_bytes(), path.name, path.stem, reading.changes)
+        """Stream the documents of a file."""
+        if path.stat().st_size > LARGEST:
+            raise too_large(path.name)
+        yield from _records(path.read_bytes(), path.name, path.stem, reading.changes)
 
 
-def _records(raw: bytes, where: str, stem: str, changes: Counter[str]) -> Iterator[Document]:
+def _records(raw: bytes, where: str, stem: str, changes: Changes) -> Iterator[Document]:
     root = _parse(raw, where)
     if root.tag != "ROOT":
         raise DataError("the root element is not ROOT", where=where, fix="name the right format")

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from medsweep.corpus._base import Document, Reading
-from medsweep.corpus.readers._table import row_document
-from medsweep.corpus.readers.csv import checked_header
+from medsweep.corpus.readers._classes import named
+from medsweep.corpus.readers._header import checked_header
+from medsweep.corpus.readers._records import Record, documents
+from medsweep.corpus.readers._tokens import TAGS, TOKENS
 from medsweep.errors import DataError
 
 BATCH = 256
 # A row group is decompressed as a whole; clinical corpora have MBs of text.
 LARGEST_GROUP = 2**31
+# Columns of records that have no text column of their own.
+OTHERS = {TOKENS, TAGS, "passages", "document_id", "events", "coreferences", "relations"}
 
 
 class Parquet:
-    """The columns of JSONL; ``entities`` is JSON or a list of structs."""
+    """The columns of JSONL; ``entities`` is JSON or a list of structs.
+
+    Class numbers are read by the names that ``datasets`` writes into the schema. ``tokens`` with
+    ``ner_tags``, and BigBio's schema, are read, too.
+    """
 
     name = "parquet"
     suffixes: tuple[str, ...] = (".parquet", ".pq")
@@ -27,10 +36,33 @@ class Parquet:
 
     def read(self, path: Path, reading: Reading) -> Iterator[Document]:
         """Stream the documents of a file, some rows at a time."""
-        columns = reading.columns
-        for number, row in enumerate(_rows(path, reading), 1):
-            where, id_ = f"{path.name}: row {number}", f"{path.stem}-{number}"
-            yield row_document(row, columns, where, id_, reading.changes)
+        return documents(_records(path, reading), reading)
+
+    def rows(self, path: Path, _reading: Reading) -> Iterator[Record]:
+        """Values by the names of their columns, whatever these are."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(BATCH):
+                    yield from batch.to_pylist()
+        except (pa.ArrowException, OSError):
+            return  # `read` says what is wrong
+
+
+def _records(path: Path, reading: Reading) -> Iterator[tuple[str, str, Record]]:
+    for number, row in enumerate(_rows(path, reading), 1):
+        yield f"{path.name}: row {number}", f"{path.stem}-{number}", row
+
+
+def wanted_columns(names: list[str], reading: Reading, where: str) -> list[str]:
+    """The columns to read, which must hold a text or what one is made of."""
+    has_own = reading.columns.text in names
+    if has_own or not ({TOKENS, TAGS} <= {*names} or {"passages", "entities"} <= {*names}):
+        checked_header(names, reading.columns, where)
+    others = set() if has_own else OTHERS
+    return [c for c in names if c in astuple(reading.columns) or c in others]
 
 
 def _rows(path: Path, reading: Reading) -> Iterator[dict[str, Any]]:
@@ -40,10 +72,12 @@ def _rows(path: Path, reading: Reading) -> Iterator[dict[str, Any]]:
     try:
         with pq.ParquetFile(path) as file:
             _check_sizes(file.metadata, path.name)
-            header = checked_header(file.schema_arrow.names, reading.columns, path.name)
-            wanted = [c for c in header if c in astuple(reading.columns)]
+            schema = file.schema_arrow
+            classes = _classes(schema.metadata)
+            wanted = wanted_columns(schema.names, reading, path.name)
             for batch in file.iter_batches(BATCH, columns=wanted):
-                yield from batch.to_pylist()
+                for row in batch.to_pylist():
+                    yield {k: named(v, classes.get(k), path.name) for k, v in row.items()}
     except (pa.ArrowException, UnicodeDecodeError, OverflowError) as error:
         problem = f"not a readable parquet file ({type(error).__name__})"
     except OSError as error:
@@ -54,6 +88,16 @@ def _rows(path: Path, reading: Reading) -> Iterator[dict[str, Any]]:
     else:
         return
     raise DataError(problem, where=path.name)
+
+
+def _classes(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
+    """The features that Hugging Face's ``datasets`` notes in a schema, by column."""
+    try:
+        noted = json.loads((metadata or {}).get(b"huggingface", b"{}"))
+        features = noted.get("info", {}).get("features", {})
+    except (ValueError, AttributeError):
+        return {}
+    return features if isinstance(features, dict) else {}
 
 
 def _check_sizes(metadata: Any, where: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from medsweep.corpus._base import Document, Reading, Span
+from medsweep.corpus._base import Changes, Document, Reading, Span
 from medsweep.corpus.readers._anchor import Mention, anchored
 from medsweep.corpus.readers._fields import ATTRIBUTES, as_name, as_value, make_document
 from medsweep.corpus.readers._json import as_list, as_object, as_whole, load_json
@@ -66,7 +66,7 @@ def _id(raw: Mapping[str, Any]) -> str | None:
 
 
 def _spans(
-    raw: Mapping[str, Any], text: str, where: str, changes: Counter[str]
+    raw: Mapping[str, Any], text: str, where: str, changes: Changes
 ) -> tuple[Span, ...] | None:
     for key, change in _LEFT_OUT.items():
         if left_out := as_list(raw.get(key), key, where):
@@ -85,7 +85,7 @@ def _spans(
 
 
 def _fields(
-    raw: Mapping[str, Any], ids: Counter[str], where: str, changes: Counter[str]
+    raw: Mapping[str, Any], ids: Counter[str], where: str, changes: Changes
 ) -> dict[str, dict[str, str]]:
     """Fields and values by denotation; those of relations, and what has no value, count."""
     found: dict[str, dict[str, str]] = {}

@@ -62,7 +62,7 @@ class Pubtator:
     def read(self, path: Path, reading: Reading) -> Iterator[Document]:
         """Stream the documents of a file."""
         article: _Article | None = None
-        for number, line in numbered_lines(path):
+        for number, line in numbered_lines(path, reading):
             where = f"{path.name}:{number}"
             if not line.strip():
                 continue
@@ -129,3 +129,11 @@ def _add_line(article: _Article, columns: list[str], where: str, reading: Readin
     if any(map(str.strip, columns[6:])):
         reading.changes[PARTS] += 1
     article.mentions.append(Mention(type_, pieces, columns[3], where, attributes))
+
+
+def looks_like_pubtator(path: Path) -> bool:
+    """Whether the first line is a title; for inferring the format of ``.txt``."""
+    with path.open("rb") as file:
+        return (
+            re.match(rb"(?:\xef\xbb\xbf)?\s*[^|\t\n]{1,100}\|t\|", file.readline(2**16)) is not None
+        )

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from medsweep.corpus._base import Document, Reading, Span
-from medsweep.corpus.readers._layers import REFERENCES, Choice, Layer, choose
+from medsweep.corpus._base import Changes, Document, Reading, Span
+from medsweep.corpus.readers._layers import REFERENCES, Choice, Layer, count_layers
 from medsweep.corpus.readers._lines import numbered_lines
+from medsweep.corpus.readers._parsed import parsed_for_choice, parsed_once
 from medsweep.corpus.readers._utf16 import Utf16, utf16_length
+from medsweep.corpus.readers._webanno_cells import (
+    annotation,
+    annotations_in,
+    chain_link,
+    unescaped,
+)
 from medsweep.errors import DataError
 
 _FORMAT = "#FORMAT=WebAnno TSV 3."
@@ -20,13 +26,8 @@ _LAYER = re.compile(r"#T_(?P<kind>SP|CH|RL)=(?P<name>[^|]{1,200})(?:\|(?P<column
 _ROW = re.compile(
     r"(?P<token>\d{1,9}-\d{1,9})(?P<part>\.\d{1,9})?\t(?P<start>\d{1,12})-(?P<end>\d{1,12})\t"
 )
-_STACKED = re.compile(r"(?:[^\\|]|\\.|\\$)+", re.DOTALL)
-_ITEM = re.compile(r"(?P<value>(?:[^\\]|\\.|\\$)*?)(?:\[(?P<id>\d{1,12})\])?", re.DOTALL)
-_LINK = re.compile(r"(?P<value>.*)->(?P<id>\d{1,12}-\d{1,12})", re.DOTALL)
 _SLOT = "ROLE_"
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f"}
-# A gap of the length of many letters is a damaged offset, and would be filled up.
+# A longer gap is a damaged offset, and would be filled up.
 _LARGEST_GAP = 2**20
 
 
@@ -109,20 +110,26 @@ class WebannoTsv:
 
     def read(self, path: Path, reading: Reading) -> Iterator[Document]:
         """The document of a file."""
-        columns, sentences = _parse(path)
+        columns, sentences = parsed_once(_parse, path, reading)
         text = _text(sentences, path.name, reading.changes)
         rows = [row for sentence in sentences for row in sentence.rows]
-        spannable = [c for c in columns if c.kind != "RL"]
-        # Some headers list the layers of the project, those without an annotation too.
-        layers = [replace(c.layer, mentions=_mentions(rows, c)) for c in spannable]
-        choice = choose(layers, reading, path.name)
         _count_relations(columns, rows, reading.changes)
-        spans: tuple[Span, ...] | None = () if reading.layer else None
-        if choice is not None:
-            chosen = next(c for c in spannable if c.name == choice.layer.name)
-            found = _spans(rows, chosen, choice, Utf16(text), path.name, reading.changes)
-            spans = tuple(found)
+        choice = reading.choice
+        spans: tuple[Span, ...] | None = () if reading.layer or choice else None
+        if count_layers(_layers(columns, rows), reading) and choice is not None:
+            chosen = next(c for c in columns if c.kind != "RL" and c.name == choice.layer.name)
+            spans = tuple(_spans(rows, chosen, choice, Utf16(text), path.name, reading.changes))
         yield Document(path.stem, text, spans=spans, source=path.name)
+
+    def layers(self, path: Path, reading: Reading) -> Sequence[Layer]:
+        """The layers of a file, for choosing one."""
+        columns, sentences = parsed_for_choice(_parse, path, reading)
+        return _layers(columns, [row for sentence in sentences for row in sentence.rows])
+
+
+def _layers(columns: Sequence[_Columns], rows: Sequence[_Row]) -> list[Layer]:
+    """Some headers list the layers of the project, those without an annotation too."""
+    return [replace(c.layer, mentions=_mentions(rows, c)) for c in columns if c.kind != "RL"]
 
 
 def looks_like_webanno(path: Path) -> bool:
@@ -131,11 +138,11 @@ def looks_like_webanno(path: Path) -> bool:
         return file.readline(200).removeprefix(b"\xef\xbb\xbf").startswith(b"#FORMAT=WebAnno TSV")
 
 
-def _parse(path: Path) -> tuple[list[_Columns], list[_Sentence]]:
+def _parse(path: Path, reading: Reading) -> tuple[list[_Columns], list[_Sentence]]:
     """The header's layers, and the sentences."""
     columns: list[_Columns] = []
     sentences: list[_Sentence] = []
-    lines = numbered_lines(path)
+    lines = numbered_lines(path, reading)
     _, first = next(lines, (1, ""))
     if not first.startswith(_FORMAT):
         raise DataError(
@@ -195,16 +202,14 @@ def _row(line: str, number: int, columns: Sequence[_Columns], where: str) -> _Ro
     return _Row(number, match["token"], bool(match["part"]), start, end, surface, cells)
 
 
-def _count_relations(
-    columns: Sequence[_Columns], rows: Sequence[_Row], changes: Counter[str]
-) -> None:
+def _count_relations(columns: Sequence[_Columns], rows: Sequence[_Row], changes: Changes) -> None:
     places = [c.first for c in columns if c.kind == "RL"]
     cells = [row.cells[i] for row in rows for i in places]
-    if found := sum(len(_split(cell)) for cell in cells if cell != "_"):
+    if found := sum(len(annotations_in(cell)) for cell in cells if cell != "_"):
         changes["relations left out"] += found
 
 
-def _text(sentences: Sequence[_Sentence], name: str, changes: Counter[str]) -> str:
+def _text(sentences: Sequence[_Sentence], name: str, changes: Changes) -> str:
     texts, length, gaps = list[str](), 0, 0
     for sentence in sentences:
         where = f"{name}:{sentence.line}"
@@ -234,8 +239,8 @@ def _placed(sentence: _Sentence, name: str) -> tuple[int, str]:
         raise DataError("a sentence without tokens", where=f"{name}:{sentence.line}")
     broken = tokens[0].line
     for escaped in (True, False):
-        text = "\n".join(_unescape(t) if escaped else t for t in lines)
-        first = _unescape(tokens[0].surface) if escaped else tokens[0].surface
+        text = "\n".join(unescaped(t) if escaped else t for t in lines)
+        first = unescaped(tokens[0].surface) if escaped else tokens[0].surface
         start = tokens[0].start - utf16_length(text[: max(text.find(first), 0)])
         misplaced = _misplaced(sentence.rows, text, start, escaped)
         if misplaced is None:
@@ -253,7 +258,7 @@ def _misplaced(rows: Sequence[_Row], text: str, start: int, escaped: bool) -> in
     places = Utf16(text)
     for row in rows:
         a, b = places.code_point(row.start - start), places.code_point(row.end - start)
-        surface = _unescape(row.surface) if escaped else row.surface
+        surface = unescaped(row.surface) if escaped else row.surface
         if a is None or b is None or text[a:b] != surface:
             return row.line
     return None
@@ -265,7 +270,7 @@ def _spans(
     choice: Choice,
     places: Utf16,
     name: str,
-    changes: Counter[str],
+    changes: Changes,
 ) -> Iterator[Span]:
     """Spans of a layer; annotations with the same number are one, the others a token each."""
     done: list[tuple[_Open, int]] = []
@@ -294,24 +299,29 @@ def _spans(
         yield _span(open_, choice, places, f"{name}:{line}", changes)
 
 
-def _span(found: _Open, choice: Choice, places: Utf16, where: str, changes: Counter[str]) -> Span:
+def _span(found: _Open, choice: Choice, places: Utf16, where: str, changes: Changes) -> Span:
     start, end = places.code_point(found.start), places.code_point(found.end)
     if start is None or end is None:
         raise DataError("the annotation lies outside the text", where=where)
-    if slots := sum(f.startswith(_SLOT) and v is not None for f, v in found.features.items()):
-        changes[REFERENCES] += slots
+    slots = [v.count(";") + 1 for f, v in found.features.items() if f.startswith(_SLOT) and v]
+    if slots:
+        changes[REFERENCES] += sum(slots)
     return choice.span(start, end, found.features, where, changes)
 
 
 def _mentions(rows: Sequence[_Row], columns: _Columns) -> int:
-    """The number of a layer's annotations, by one column of each row: it may not be asked for."""
-    read = _link if columns.kind == "CH" else _item
-    found = list[str | None]()
+    """The number of a layer's annotations; it may not be asked for, and is not checked."""
+    read = chain_link if columns.kind == "CH" else annotation
+    single, numbered = 0, set[str]()
     for row in filter(columns.has, rows):
         cells = columns.cells(row)
-        filled = next((cells[i] for i in columns.numbered if cells[i] != "_"), "*")
-        found += [read(raw)[1] for raw in _split(filled)]
-    return found.count(None) + len({*found} - {None})
+        filled = [cells[i] for i in columns.numbered if cells[i] != "_"] or ["*"]
+        # Of a chain's columns only the first tells links apart.
+        filled = filled[:1] if columns.kind == "CH" else filled
+        numbers = [[read(raw)[1] for raw in annotations_in(cell)] for cell in filled]
+        single += max(of_cell.count(None) for of_cell in numbers)
+        numbered |= {n for of_cell in numbers for n in of_cell if n is not None}
+    return single + len(numbered)
 
 
 def _items(
@@ -320,27 +330,43 @@ def _items(
     """Features and number of each of a row's annotations; several where they are stacked."""
     if not columns.has(row):
         return []
-    cells, read = columns.cells(row), _link if columns.kind == "CH" else _item
+    cells, read = columns.cells(row), chain_link if columns.kind == "CH" else annotation
     # A column may be empty where no annotation has its feature.
     items = {
-        columns.names[i]: [read(raw) for raw in _split(cells[i])]
+        columns.names[i]: [read(raw) for raw in annotations_in(cells[i])]
         for i in columns.numbered
         if cells[i] != "_"
     }
-    found = [[number for _, number in column] for column in items.values()]
-    numbers = (_of_links if columns.kind == "CH" else _of_spans)(found, where)
-    return [({f: column[n][0] for f, column in items.items()}, i) for n, i in enumerate(numbers)]
+    if columns.kind == "CH":
+        found = [[number for _, number in column] for column in items.values()]
+        numbers = _of_links(found, where)
+        links = enumerate(numbers)
+        return [({f: column[n][0] for f, column in items.items()}, i) for n, i in links]
+    return _stacked(items, where)
 
 
-def _of_spans(found: Sequence[list[str | None]], where: str) -> list[str | None]:
-    """The numbers of a row's annotations, which each column repeats."""
-    if any(numbers != found[0] for numbers in found):
+def _stacked(
+    items: Mapping[str, list[tuple[str | None, str | None]]], where: str
+) -> list[tuple[Mapping[str, str | None], str | None]]:
+    """A row's annotations by their numbers, which each column repeats.
+
+    Pepper leaves an annotation out of the columns of features that it has no value of: numbers
+    then tell whose the others are, and the order is that of the column with most of them.
+    """
+    columns = [[i for _, i in column] for column in items.values()] or [[None]]
+    if all(numbers == columns[0] for numbers in columns):
+        return [
+            ({f: column[n][0] for f, column in items.items()}, i) for n, i in enumerate(columns[0])
+        ]
+    if any(None in numbers or len({*numbers}) < len(numbers) for numbers in columns):
         raise DataError(
             "the columns of a layer differ in their annotations",
             where=where,
             fix="export the document again",
         )
-    return found[0] if found else [None]
+    order = dict.fromkeys(i for numbers in sorted(columns, key=len, reverse=True) for i in numbers)
+    values = {f: {i: value for value, i in column} for f, column in items.items()}
+    return [({f: v.get(i) for f, v in values.items()}, i) for i in order]
 
 
 def _of_links(found: Sequence[list[str | None]], where: str) -> list[str | None]:
@@ -349,28 +375,3 @@ def _of_links(found: Sequence[list[str | None]], where: str) -> list[str | None]
     if not links or any(len(numbers) != len(links) for numbers in found):
         raise DataError("the links of a chain do not match their values", where=where)
     return links
-
-
-def _split(cell: str) -> list[str]:
-    return _STACKED.findall(cell)
-
-
-def _item(raw: str) -> tuple[str | None, str | None]:
-    """Value and number of an annotation."""
-    match = _ITEM.fullmatch(raw)
-    assert match is not None  # the value takes what is no number
-    return _value(match["value"]), match["id"]
-
-
-def _link(raw: str) -> tuple[str | None, str | None]:
-    """As :func:`_item`, or ``relation->chain-link``."""
-    match = _LINK.fullmatch(raw)
-    return (_value(match["value"]), match["id"]) if match else _item(raw)
-
-
-def _value(raw: str) -> str | None:
-    return None if raw in ("*", "_", "") else _unescape(raw)
-
-
-def _unescape(raw: str) -> str:
-    return _ESCAPE.sub(lambda m: _CONTROLS.get(m[1], m[1]), raw) if "\\" in raw else raw

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from medsweep.corpus._base import Document, Reading
-from medsweep.corpus.readers._table import row_document
+from medsweep.corpus._base import Changes, Document, Reading
+from medsweep.corpus.readers._header import checked_header
+from medsweep.corpus.readers._records import OWN, documents
 from medsweep.corpus.readers._zip import DAMAGES
-from medsweep.corpus.readers.csv import checked_header
 from medsweep.errors import DataError
 
 # A sheet's XML repeats itself more than prose does.
@@ -24,15 +23,20 @@ MOST_ROWS = 2**20  # as in Excel
 LONGEST_CELL = 32_767  # in Excel, in UTF-16 units
 
 SHEETS = "other sheets left out"
+MERGED = "cells filled with the value that was merged over them"
 CUT = "texts as long as a cell can be, perhaps cut"
 ESCAPED = "texts with characters that Excel escaped"
 
 _ERRORS = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"}
+_MERGED = re.compile(rb'<(?:\w+:)?mergeCell ref="([A-Z]+\d+:[A-Z]+\d+)"')
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 class Xlsx:
-    """The columns of CSV, in the first row of the first sheet; formulas by their stored value."""
+    """The columns of CSV, in the first row of the first sheet that is shown.
+
+    Formulas count by their stored value; what cells were merged over holds the merged value.
+    """
 
     name = "xlsx"
     suffixes: tuple[str, ...] = (".xlsx",)
@@ -42,29 +46,39 @@ class Xlsx:
     def read(self, path: Path, reading: Reading) -> Iterator[Document]:
         """Stream the documents of a workbook."""
         _check_zip(path)
-        header: list[str] | None = None
-        for number, cells in enumerate(_rows(path, reading.changes), 1):
-            where = f"{path.name}: row {number}"
-            # openpyxl fills what a file skips: a single cell far away makes millions.
-            if number > MOST_ROWS or len(cells) > MOST_COLUMNS:
-                raise DataError("more rows or columns than a sheet of texts has", where=where)
-            if all(c is None or c == "" for c in cells):
-                continue
-            if header is None:
-                header = checked_header(_names(cells), reading.columns, where)
-                continue
-            if any(c is not None and c != "" for c in cells[len(header) :]):
-                raise DataError(
-                    f"cells beyond the header, which has {len(header)}",
-                    where=where,
-                    fix="name their columns in the first row, or empty them",
-                )
-            row = {h: _value(c, where) for h, c in zip(header, cells, strict=False) if h}
-            text = row.get(reading.columns.text)
-            if isinstance(text, str):
-                row[reading.columns.text] = _unescaped(text, reading.changes)
-            id_ = f"{path.stem}-{number}"
-            yield row_document(row, reading.columns, where, id_, reading.changes)
+        return documents(_records(path, reading), reading, OWN)
+
+    def rows(self, path: Path, _reading: Reading) -> Iterator[dict[str, Any]]:
+        """Cells by the names of their columns, whatever these are."""
+        _check_zip(path)
+        rows = (row for row in _rows(path, Changes()) if any(c not in (None, "") for c in row))
+        names = _names(next(rows, ()))
+        return ({n: c for n, c in zip(names, row, strict=False) if n} for row in rows)
+
+
+def _records(path: Path, reading: Reading) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    header: list[str] | None = None
+    for number, cells in enumerate(_rows(path, reading.changes), 1):
+        where = f"{path.name}: row {number}"
+        # openpyxl fills what a file skips: a single cell far away makes millions.
+        if number > MOST_ROWS or len(cells) > MOST_COLUMNS:
+            raise DataError("more rows or columns than a sheet of texts has", where=where)
+        if all(c is None or c == "" for c in cells):
+            continue
+        if header is None:
+            header = checked_header(_names(cells), reading.columns, where)
+            continue
+        if any(c is not None and c != "" for c in cells[len(header) :]):
+            raise DataError(
+                f"cells beyond the header, which has {len(header)}",
+                where=where,
+                fix="name their columns in the first row, or empty them",
+            )
+        row = {h: _value(c, where) for h, c in zip(header, cells, strict=False) if h}
+        text = row.setdefault(reading.columns.text, None)
+        if isinstance(text, str):
+            row[reading.columns.text] = _unescaped(text, reading.changes)
+        yield where, f"{path.stem}-{number}", {h: None if c == "" else c for h, c in row.items()}
 
 
 def _check_zip(path: Path) -> None:
@@ -101,7 +115,7 @@ def _has_doctype(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
         return b"<!DOCTYPE" in file.read(member.file_size).replace(b"\0", b"")
 
 
-def _rows(path: Path, changes: Counter[str]) -> Iterator[tuple[Any, ...]]:
+def _rows(path: Path, changes: Changes) -> Iterator[tuple[Any, ...]]:
     try:
         import openpyxl
     except ImportError:
@@ -119,12 +133,14 @@ def _rows(path: Path, changes: Counter[str]) -> Iterator[tuple[Any, ...]]:
             warnings.simplefilter("ignore")
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
             try:
-                sheet, *others = book.worksheets
-                if others:
-                    changes[SHEETS] += len(others)
+                sheets = book.worksheets
+                sheet = next((s for s in sheets if s.sheet_state == "visible"), sheets[0])
+                if len(sheets) > 1:
+                    changes[SHEETS] += len(sheets) - 1
                 # The sheet's own idea of its size may be wrong.
                 sheet.reset_dimensions()
-                yield from sheet.iter_rows(values_only=True)
+                merges = _merges(path, sheet)
+                yield from _filled(sheet.iter_rows(values_only=True), merges, changes)
             finally:
                 book.close()
     except Exception as error:
@@ -132,6 +148,33 @@ def _rows(path: Path, changes: Counter[str]) -> Iterator[tuple[Any, ...]]:
     else:
         return
     raise DataError(problem, where=path.name, fix="open it and save it again")
+
+
+def _merges(path: Path, sheet: Any) -> list[tuple[int, int, int, int]]:
+    """First and last row, first and last column (from 1) of each merged range of a sheet."""
+    from openpyxl.utils.cell import range_boundaries
+
+    with zipfile.ZipFile(path) as archive:
+        raw = archive.read(sheet._worksheet_path.lstrip("/"))
+    ranges = [range_boundaries(m[1].decode()) for m in _MERGED.finditer(raw)]
+    return [(top, bottom, left, right) for left, top, right, bottom in ranges if bottom > top]
+
+
+def _filled(
+    rows: Iterable[tuple[Any, ...]], merges: list[tuple[int, int, int, int]], changes: Changes
+) -> Iterator[tuple[Any, ...]]:
+    """Rows with the value of a range that was merged over several of them in each."""
+    values: dict[tuple[int, int], Any] = {}
+    for number, row in enumerate(rows, 1):
+        cells = list(row)
+        for top, bottom, left, _ in merges:
+            if number == top and left <= len(cells):
+                values[top, left] = cells[left - 1]
+            elif top < number <= bottom and values.get((top, left)) is not None:
+                cells += [None] * (left - len(cells))
+                cells[left - 1] = values[top, left]
+                changes[MERGED] += 1
+        yield tuple(cells)
 
 
 def _names(cells: tuple[Any, ...]) -> list[str]:
@@ -147,7 +190,7 @@ def _value(cell: Any, where: str) -> Any:
     return cell
 
 
-def _unescaped(text: str, changes: Counter[str]) -> str:
+def _unescaped(text: str, changes: Changes) -> str:
     """Excel writes control characters as ``_x000D_``, and an underscore before such as ``_x005F_``.
 
     They count in the offsets of whoever saw the cell as one character.

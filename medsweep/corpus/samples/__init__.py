@@ -1,6 +1,7 @@
 """Synthetic corpora of our own making: same seed, same files, no download and no patient.
 
 ``smoking``: English discharge notes in the XML of the i2b2 2006 smoking challenge.
+``smoking-short``: such notes in a few lines, with nearly even classes: for the quickstart.
 ``cardiology``: German letters as JSONL, with the six medication types of CARDIO:DE.
 ``cardiology-findings``: such letters that have ejection fractions and other findings as well.
 """
@@ -12,7 +13,12 @@ from pathlib import Path
 from medsweep.errors import InputError
 
 # name -> documents in train and test
-SAMPLES = {"smoking": (400, 200), "cardiology": (240, 120), "cardiology-findings": (240, 120)}
+SAMPLES = {
+    "smoking": (400, 200),
+    "smoking-short": (1600, 400),
+    "cardiology": (240, 120),
+    "cardiology-findings": (240, 120),
+}
 
 __all__ = ["SAMPLES", "write_sample"]
 
@@ -28,7 +34,7 @@ def write_sample(
     """Write a sample's training and test documents into ``folder``, and a sweep file for them.
 
     Args:
-        name: ``smoking``, ``cardiology`` or ``cardiology-findings``.
+        name: one of ``SAMPLES``.
         folder: made where it is missing.
         seed: the same seed gives the same bytes.
         train: training documents; None takes the sample's usual number.
@@ -49,7 +55,7 @@ def write_sample(
     )
     if min(amounts) < 1:
         raise InputError(f"sample {name} needs at least one document in train and in test")
-    suffix = "xml" if name == "smoking" else "jsonl"
+    suffix = "xml" if _of_smoking(name) else "jsonl"
     folder = Path(folder)
     paths = [folder / f"train.{suffix}", folder / f"test.{suffix}", folder / "sweep.yaml"]
     for path in paths:
@@ -71,7 +77,7 @@ def write_sample(
 def _documents(name: str, amounts: tuple[int, int], seed: int) -> list[str]:
     import numpy as np
 
-    from medsweep.corpus.samples import cardiology, smoking
+    from medsweep.corpus.samples import cardiology, smoking, smoking_short
 
     taken: set[str] = set()
     texts = []
@@ -82,8 +88,9 @@ def _documents(name: str, amounts: tuple[int, int], seed: int) -> list[str]:
         list(zip(("train", "test"), amounts, streams, strict=True))
     ):
         rng = np.random.default_rng(stream)
-        if name == "smoking":
-            texts.append(smoking.to_xml(smoking.notes(amount, rng, taken)))
+        if _of_smoking(name):
+            write = smoking_short.notes if name == "smoking-short" else smoking.notes
+            texts.append(smoking.to_xml(write(amount, rng, taken)))
         else:
             more = name == "cardiology-findings"
             made = cardiology.letters(amount, rng, taken, f"{split}-patient", more=more)
@@ -91,11 +98,16 @@ def _documents(name: str, amounts: tuple[int, int], seed: int) -> list[str]:
     return texts[::-1]
 
 
+def _of_smoking(name: str) -> bool:
+    return name.startswith("smoking")
+
+
 def _sweep(name: str, paths: list[Path], amount: int) -> str:
     from medsweep.corpus.samples.sweepfile import sweep_text
 
     what = {
         "smoking": "Smoking status of synthetic English discharge notes, five classes.",
+        "smoking-short": "Smoking status of short synthetic English discharge notes, five classes.",
         "cardiology": "Medication in synthetic German cardiology letters, six types.",
         "cardiology-findings": "Medication, ejection fractions and findings in synthetic German "
         "cardiology letters, eight types.",
@@ -104,11 +116,11 @@ def _sweep(name: str, paths: list[Path], amount: int) -> str:
         file=paths[2].as_posix(),
         name=f"sample-{name}",
         purpose=what,
-        kind="classification" if name == "smoking" else "ner",
+        kind="classification" if _of_smoking(name) else "ner",
         train=paths[0].name,
         test=paths[1].name,
-        format="i2b2-smoking" if name == "smoking" else "jsonl",
+        how={"format": "i2b2-smoking" if _of_smoking(name) else "jsonl"},
         amount=amount,
         layers="3",
-        rules=name == "smoking",
+        rules=_of_smoking(name),
     )

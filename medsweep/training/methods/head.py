@@ -14,7 +14,7 @@ from medsweep.models.load import Base
 from medsweep.tasks import Task, head_labels
 from medsweep.training.encode import Encoder, Window
 from medsweep.training.forward import batch_loss, targets_in
-from medsweep.training.methods._base import Found
+from medsweep.training.methods._base import PredictionOutput
 from medsweep.training.prefix import pad
 
 Logits = NDArray[np.float32]
@@ -39,15 +39,15 @@ class Head:
         documents: Sequence[Document],
         max_length: int,
         *,
-        to_learn: bool,  # noqa: ARG002 - what is learnt is no part of what is read
+        for_training: bool,  # noqa: ARG002 - what is learnt is no part of what is read
     ) -> list[Window]:
         """Windows with the class, the labels or the tags as target, where they have them."""
         return self._encoder.encode(documents, max_length)
 
     def logits(self, model: Any, windows: Sequence[Window]) -> Tensor:
         """(windows, classes or labels), or (windows, longest, tags)."""
-        found: Tensor = model(**pad(windows, self._base)).logits
-        return found
+        logits: Tensor = model(**pad(windows, self._base)).logits
+        return logits
 
     def loss(
         self, logits: Tensor, windows: Sequence[Window], weights: Tensor, count: int
@@ -61,10 +61,10 @@ class Head:
 
     def read(self, model: Any, windows: Sequence[Window]) -> list[Logits]:
         """Logits of each window, without padding."""
-        found = self.logits(model, windows).float().cpu().numpy()
+        logits = self.logits(model, windows).float().cpu().numpy()
         return [
             own if own.ndim == 1 else own[: len(window.ids)]
-            for window, own in zip(windows, found, strict=True)
+            for window, own in zip(windows, logits, strict=True)
         ]
 
     def decode(
@@ -72,6 +72,6 @@ class Head:
         documents: Sequence[Document],
         windows: Sequence[Window],
         readings: Sequence[Logits],
-    ) -> Found:
+    ) -> PredictionOutput:
         """The likeliest class or labels over a document's windows; or mentions from tags."""
-        return Found(self._encoder.decode(documents, windows, readings))
+        return PredictionOutput(self._encoder.decode(documents, windows, readings))

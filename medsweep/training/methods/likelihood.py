@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from medsweep.corpus import Document
 from medsweep.models.attention import sight
 from medsweep.models.load import Base
+from medsweep.models.precision import at_least_float
+from medsweep.prompting.likelihood import likeliest_label
 from medsweep.tasks import Task
-from medsweep.training._base import Prediction
 from medsweep.training.encode import Window
-from medsweep.training.methods._base import Found
-from medsweep.training.methods.asking import Asked, Asking, as_asked
-from medsweep.training.precision import at_least_float
+from medsweep.training.methods._base import PredictionOutput
+from medsweep.training.methods.prompted import PromptedMethod, PromptedWindow, prompted
 
 Chances = NDArray[np.float64]
 # By how much of itself the log-probability of a few tokens may change where only rounding does it:
@@ -26,7 +26,7 @@ Chances = NDArray[np.float64]
 ROUNDING = 0.01
 
 
-class Likelihood(Asking):
+class Likelihood(PromptedMethod):
     """Learns to write a label's words and reads how likely each label is; always answers.
 
     All labels stand behind one question, in one row, and none sees another: a document costs
@@ -38,20 +38,20 @@ class Likelihood(Asking):
         self._answers = [self.answer(Document("", "", label=label)) for label in task.labels]
         self._room = max(map(len, self._answers))
 
-    def limit(self, asked: int) -> int:  # noqa: ARG002 - labels have their lengths
+    def answer_limit(self, prompt: int) -> int:  # noqa: ARG002 - labels have their lengths
         """Tokens of the longest label."""
         return self._room
 
-    def text_within(self, free: int) -> int:
+    def text_room(self, free: int) -> int:
         """What the longest label leaves."""
         return free - self._room
 
-    def _to_read(self, question: Asked) -> list[Asked]:
+    def _scored_windows(self, question: PromptedWindow) -> list[PromptedWindow]:
         """One row for all labels, or a row for each where the model cannot have them in one."""
-        together = question.followed_by(self._answers)
+        together = question.with_answers(self._answers)
         if self._branches and len(together.ids) <= sight(self._base.model.config):
             return [together]
-        return [question.followed_by([answer]) for answer in self._answers]
+        return [question.with_answers([answer]) for answer in self._answers]
 
     @cached_property
     def _branches(self) -> bool:
@@ -60,11 +60,11 @@ class Likelihood(Asking):
         Tried rather than looked up: the second answer must be as likely beside a longer one.
         """
         nothing = np.zeros(0, np.int32)
-        question = Asked(0, (1, 2, 3), nothing, nothing, None, b"")
+        question = PromptedWindow(0, (1, 2, 3), nothing, nothing, None, b"")
         long, short = tuple(range(3, 12)), (2, 1, 3)
         try:
-            (alone,) = self.read(self._base.model, [question.followed_by([short])])
-            (beside,) = self.read(self._base.model, [question.followed_by([long, short])])
+            (alone,) = self.read(self._base.model, [question.with_answers([short])])
+            (beside,) = self.read(self._base.model, [question.with_answers([long, short])])
         except Exception:  # whatever an architecture says to what it does not take
             return False
         return bool(abs(beside[1] - alone[0]) <= ROUNDING * abs(alone[0]))
@@ -72,31 +72,29 @@ class Likelihood(Asking):
     @torch.no_grad()
     def read(self, model: Any, windows: Sequence[Window]) -> list[Chances]:
         """Log-probability of each answer that a window has."""
-        found = []
+        readings = []
         for window, logits in zip(windows, self.logits(model, windows), strict=True):
-            answers = as_asked(window).answers
+            answers = prompted(window).answers
             tokens = torch.tensor([t for a in answers for t in a], device=logits.device)
             chances = at_least_float(logits[: len(tokens)]).log_softmax(-1)
             each = torch.split(chances.gather(1, tokens[:, None])[:, 0], [len(a) for a in answers])
-            found.append(torch.stack([e.sum() for e in each]).double().cpu().numpy())
-        return found
+            readings.append(torch.stack([e.sum() for e in each]).double().cpu().numpy())
+        return readings
 
     def decode(
         self,
         documents: Sequence[Document],
         windows: Sequence[Window],
         readings: Sequence[Chances],
-    ) -> Found:
+    ) -> PredictionOutput:
         """The label that is likeliest in the mean over a document's questions."""
-        labels, predictions = self._task.labels, []
+        labels = self._task.labels
         by_document: list[list[Chances]] = [[] for _ in documents]
         for window, reading in zip(windows, readings, strict=True):
             by_document[window.document].append(reading)
-        for document, mine in zip(documents, by_document, strict=True):
-            mean = np.concatenate(mine).reshape(-1, len(labels)).mean(axis=0)
-            chances = np.exp(mean - mean.max())
-            scores = dict(zip(labels, (chances / chances.sum()).tolist(), strict=True))
-            predictions.append(
-                Prediction(document.id, label=labels[int(mean.argmax())], scores=scores)
-            )
-        return Found(predictions)
+        return PredictionOutput(
+            [
+                likeliest_label(d.id, labels, np.concatenate(rows).reshape(-1, len(labels)))
+                for d, rows in zip(documents, by_document, strict=True)
+            ]
+        )

@@ -147,12 +147,7 @@ MALFORMED: dict[str, tuple[str, str | bytes, str]] = {
     "bioc: beside the text and without surface": (
         "a.xml",
         collection(passage(0, CANARY, annotation(20, 3, ""))),
-        "a.xml: document 1, annotation 1: the mention does not lie in a text of 17 characters",
-    ),
-    "bioc: overlapping locations": (
-        "a.xml",
-        collection(passage(0, CANARY, OVERLAPPING)),
-        "a.xml: document 1, annotation 1: the pieces of the mention overlap",
+        "a.xml: document 1, annotation 1: start 20 and end 23 do not lie in a text",
     ),
     "bioc: a passage without text": (
         "a.xml",
@@ -239,7 +234,11 @@ MALFORMED: dict[str, tuple[str, str | bytes, str]] = {
         f"1|t|{CANARY}\n1\t0\t1\tZ\t\t{CANARY}",
         "a.pubtator:2: the mention has no type",
     ),
-    "pubtator: Latin-1": ("a.pubtator", b"1|t|a\n1|a|\xe4", "a.pubtator:2: not UTF-8"),
+    "pubtator: a damaged byte": (
+        "a.pubtator",
+        "1|t|ä\n1|a|".encode() + b"\xe4",
+        "a.pubtator:2: not UTF-8",
+    ),
     "pubtator: an id twice": (
         "a.pubtator",
         f"1|t|{CANARY}\n1|t|b",
@@ -278,7 +277,7 @@ MALFORMED: dict[str, tuple[str, str | bytes, str]] = {
     "pubannotation: beside the text": (
         "a.json",
         denoted(span={"begin": 2, "end": 99}),
-        "a.json: document 1, denotation 1: the mention does not lie in a text of 17",
+        "a.json: document 1, denotation 1: start 2 and end 99 do not lie in a text of 17",
     ),
     "pubannotation: no type": (
         "a.json",
@@ -345,7 +344,7 @@ MALFORMED: dict[str, tuple[str, str | bytes, str]] = {
     "parquet: entities that are none": (
         "a.parquet",
         parquet(text=[CANARY], entities=[3]),
-        "a.parquet: row 1: entities: entities is neither JSON nor a list",
+        "a.parquet: row 1: entities is not a list",
     ),
     "parquet: a text for a label": (
         "a.parquet",

@@ -3,6 +3,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -115,7 +116,7 @@ def test_files_with_different_layers_are_not_mixed(put: Put, tmp_path: Path) -> 
     for name in "AB":
         header = f"#T_SP=webanno.custom.{name}|"
         put(f"{name}.tsv", tsv(header, "1-1\t0-3\tArm\t*\t", "1-2\t4-9\tlinks\t_\t"))
-    with pytest.raises(DataError, match=r"B\.tsv: its annotations are in another layer"):
+    with pytest.raises(DataError, match=r"several layers \(webanno\.custom\.A, webanno\.custom\.B"):
         list(scan(tmp_path))
     assert [found(d) for d in scan(tmp_path, layer="A")] == [[("Arm", "A")], []]
 
@@ -172,7 +173,7 @@ def test_slots_share_neither_columns_nor_numbers(put: Put) -> None:
     path = put("n.tsv", tsv(header, *rows))
     changes: Counter[str] = Counter()
     assert [found(d) for d in scan(path, layer="H", changes=changes)] == [[("Arm", "X")]]
-    assert changes["references to other annotations left out"] == 1
+    assert changes["references to other annotations left out"] == 2
     assert [found(d) for d in scan(path, layer="S")] == [[("links", "S")]]
 
 
@@ -189,7 +190,7 @@ def test_is_known_by_its_first_line(put: Put, tmp_path: Path) -> None:
 
 VALUES = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=12)
 # Readers strip values and put single spaces into those of attributes.
-WORDS = VALUES.map(lambda v: " ".join(v.split())).filter(bool)
+WORDS = VALUES.map(lambda v: " ".join(normalize("NFC", v).split())).filter(bool)
 
 
 @st.composite
@@ -245,7 +246,6 @@ def test_round_trip(put: Put, tokens: list[str], data: st.DataObject) -> None:
 # What differs between a case's TSV and XMI, and why.
 DIFFERENT = {
     "testElevatedType": "XMI has the subtype POS_NOUN, TSV the layer POS",
-    "testTokenBoundedSpanWithSpecialSymbolsValue": "a value with a line break names no type",
 }
 # White space outside the sentences is not in a TSV.
 OTHER_SPACE = {

@@ -1,0 +1,1 @@
+"""What a sweep will do: corpus, folds, ladders, cells, and what they cost."""

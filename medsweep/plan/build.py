@@ -1,0 +1,103 @@
+"""A sweep file becomes a plan: corpus, folds, ladders, models, arms, cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import ceil
+
+from medsweep.config import Sweep
+from medsweep.plan.arms import check_arms, list_arms
+from medsweep.plan.division import build_folds, digest_of, divide, read_corpus
+from medsweep.plan.models import named_models, resolve_models
+from medsweep.plan.plan import Plan, Workload
+from medsweep.record.trial import Cell
+from medsweep.tasks import labels_of, make_task
+
+# Under ``strategy: frontier``, the share of a size's recipes that the next larger one takes over.
+KEPT = 1 / 3
+
+
+def make_plan(sweep: Sweep, begin: Callable[[str], None] = lambda _: None) -> Plan:
+    """Read the corpus and resolve the models.
+
+    Args:
+        sweep: as its file has it.
+        begin: is told what is being done, whenever something else begins.
+
+    Raises:
+        InputErrors, DataError, ConfigError, ModelError: the input cannot carry this sweep.
+    """
+    begin("looking for the models")
+    slugs, folders = resolve_models(sweep)
+    begin("reading documents")
+    read = read_corpus(sweep)
+    begin("dividing documents, drawing the ladder")
+    divisions = divide(sweep, read)
+    labels = labels_of(sweep.task.kind, read.train)
+    arms = list_arms(sweep)
+    check_arms(sweep, arms, labels)
+    sizes, folds = build_folds(sweep, divisions, labels)
+    task = make_task(sweep.task.kind, labels, sweep.task.metric, sweep.task.attributes)
+    tested = [document for division in divisions for document in division.test]
+    models = named_models(sweep)
+    workload = Workload(
+        kind=sweep.task.kind,
+        labels=labels,
+        metric=sweep.task.metric,
+        documents={d.id: d for division in divisions for d in division.train},
+        folds=folds,
+        models={slugs[m.id]: m for m in models},
+        arms=arms,
+        sizes=sizes,
+        draws=sweep.draws,
+        engine=sweep.engine,
+        seed=sweep.seed,
+        methods={slugs[m.id]: sweep.method_of(m) for m in models},
+        attributes=task.attributes,
+        reference_on_dev=sweep.strategy == "frontier" and sweep.reference.arm != "finetuned",
+    )
+    reference = sweep.reference.model
+    return Plan(
+        sweep=sweep,
+        workload=workload,
+        budgets=_budgets(sweep, slugs, sizes, len(folds)),
+        gold={d.id: task.gold(d) for d in tested},
+        groups={d.id: d.group for d in tested if d.group is not None},
+        folders=folders,
+        reference={"arm": sweep.reference.arm, "model": slugs[reference.id] if reference else None},
+        labels_spent=max(len(division.dev) for division in divisions),
+        digest=digest_of(divisions, task.gold),
+        notes=(*read.notes, *_unprobed(sweep, slugs)),
+    )
+
+
+def _budgets(
+    sweep: Sweep, slugs: Mapping[str, str], sizes: tuple[int, ...], folds: int
+) -> dict[Cell, int]:
+    """Search trials by cell; those of a reference that is a candidate, too, are the reference's."""
+    budgets: dict[Cell, int] = {}
+    for fold in range(folds):
+        for model in sweep.models:
+            trials = sweep.search_of(model).trials
+            for step, size in enumerate(sizes):
+                carried = step if sweep.strategy == "frontier" else 0
+                budgets[Cell(slugs[model.id], size, fold)] = trials_at(trials, carried)
+        reference = sweep.reference
+        if reference.arm == "finetuned" and reference.model:
+            cell = Cell(slugs[reference.model.id], sizes[-1], fold)
+            budgets[cell] = reference.trials or sweep.search_of(reference.model).trials
+    return budgets
+
+
+def trials_at(trials: int, step: int) -> int:
+    """Search trials of a model's size number ``step``, from 0, where recipes are carried up."""
+    for _ in range(step):
+        trials = max(1, ceil(trials * KEPT))
+    return trials
+
+
+def _unprobed(sweep: Sweep, slugs: Mapping[str, str]) -> list[str]:
+    if not any(a.arm == "probe" and a.model is None for a in sweep.arms):
+        return []
+    large = [slugs[m.id] for m in sweep.models if m.devices > 1]
+    return [f"no probe of {name}: arms load their model whole" for name in large]

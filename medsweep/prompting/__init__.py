@@ -1,0 +1,1 @@
+"""Asking a language model: prompts, windows of long texts, decoding, answers."""

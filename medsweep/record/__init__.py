@@ -1,0 +1,1 @@
+"""What a sweep writes down: trials, cells, the journal and the folder of a trial."""

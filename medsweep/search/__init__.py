@@ -1,0 +1,1 @@
+"""What is tried next: studies, early stopping, the strategies grid and frontier."""

@@ -1,0 +1,259 @@
+"""Power of a study before anything is trained, by simulating its decision.
+
+:func:`medsweep.stats.power.power_at` is exact for one adapter's accuracy. For F-scores, draws,
+groups and the correction over systems nothing is exact: here made-up systems answer the very test
+documents (their gold, their groups) and the decision is made as it will be, many times.
+
+A system finds each thing that gold holds with the same probability. Difficulties of documents are
+normal and shared by all systems to the extent that two of them disagree in the share of documents
+that is asked for; draws of one cell have half of the rest in common. The truth is that the
+candidate is as good as the reference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy import optimize, special, stats
+
+from medsweep.stats import bootstrap
+from medsweep.stats.frame import Entry
+from medsweep.stats.judge import Evidence, Judge
+from medsweep.stats.metrics import Counts, check_metric, is_proportion
+from medsweep.stats.systems import adjust
+from medsweep.stats.values import names_of
+
+Array = NDArray[np.float64]
+
+RESAMPLES = 500
+# How much difficulties within a document vary, and what documents of a patient share.
+_SPREAD, _PATIENT = 0.7, 0.3
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is planned.
+
+    Attributes:
+        task: its kind.
+        metric: that decides.
+        gold: a value for each test document.
+        groups: (documents,): group numbers, or ``None``.
+        sizes: training sizes, of which each candidate model has all.
+        draws: of each cell.
+        models: candidate models.
+        baselines: other systems that share alpha.
+        reference_draws: of a tuned reference; 1 for any other.
+        pool: documents that training sets are drawn from; ``None`` for endlessly many.
+        margin: largest loss that still counts as a match.
+        alpha: family-wise, one-sided.
+    """
+
+    task: str
+    metric: str
+    gold: Sequence[str]
+    groups: NDArray[np.intp] | None = None
+    sizes: tuple[int, ...] = (100,)
+    draws: int = 1
+    models: int = 1
+    baselines: int = 0
+    reference_draws: int = 1
+    pool: int | None = None
+    margin: float = 0.05
+    alpha: float = 0.05
+
+
+@dataclass(frozen=True)
+class PlannedPower:
+    """Shares of simulated studies.
+
+    Attributes:
+        by_size: chance that one model as good as the reference is called a match at each size,
+            where no other system is.
+        any_size: the same at any of its sizes.
+        standard_error: of the largest of these, from the number of simulated studies.
+    """
+
+    by_size: dict[int, float]
+    any_size: float
+    standard_error: float
+
+
+def simulate_power(
+    study: Study,
+    *,
+    recall: float,
+    discordance: float,
+    draw_sd: float = 0.0,
+    studies: int = 200,
+    seed: int = 0,
+) -> PlannedPower:
+    """Chance that a study calls a match what is one.
+
+    Args:
+        study: what is planned.
+        recall: share of gold that each system finds, in (0, 1).
+        discordance: share of documents that exactly one of two systems has right.
+        draw_sd: standard deviation of the score between draws, apart from the documents' noise.
+        studies: simulated ones.
+        seed: of the simulation.
+
+    Raises:
+        ConfigError: the metric is none of the task's.
+    """
+    check_metric(study.task, study.metric)
+    rng = np.random.default_rng(seed)
+    world = _World.of(study, recall, discordance, draw_sd)
+    units = len(study.gold) if study.groups is None else int(study.groups.max()) + 1
+    weights = bootstrap.resample(units, RESAMPLES, rng)
+    *cells, reference = world.entries
+    own = [i for i, e in enumerate(cells) if e.model == cells[0].model]
+    found = np.zeros(len(study.sizes))
+    any_size = 0
+    for _ in range(studies):
+        counts, right = world.draw(rng)
+        evidence = Evidence.measure(
+            counts, world.entries, weights, right, study.pool, grouped=study.groups is not None
+        )
+        judge = Judge(evidence, reference, study.margin, study.alpha)
+        bounds = [judge.labels_claim(cells[i]) or judge.adapter_claim(cells[i]) for i in own]
+        absent = study.models - 1 + study.baselines
+        adjusted = adjust([cells[i] for i in own], [b.p_value for b in bounds], absent, study.pool)
+        matched = np.array([p is not None and p <= study.alpha for p in adjusted])
+        found += matched
+        any_size += bool(matched.any())
+    best = max(float(found.max()), any_size) / studies
+    return PlannedPower(
+        by_size={n: float(k) / studies for n, k in zip(study.sizes, found, strict=True)},
+        any_size=any_size / studies,
+        standard_error=math.sqrt(best * (1 - best) / studies),
+    )
+
+
+@dataclass(frozen=True)
+class _World:
+    """The made-up systems of a study.
+
+    Attributes:
+        study: that it is for.
+        entries: cells of each model, then the reference.
+        there: (documents, classes): how often gold has each.
+        shared: share of a difficulty's variance that all systems have in common.
+        threshold: of a document to be right, in standard deviations.
+        shift: standard deviation of the threshold between draws.
+    """
+
+    study: Study
+    entries: list[Entry]
+    there: NDArray[np.int64]
+    shared: float
+    threshold: float
+    shift: float
+
+    @classmethod
+    def of(cls, study: Study, recall: float, discordance: float, draw_sd: float) -> _World:
+        names = [
+            Counter(names_of(study.task, v, "gold", fields=study.metric == "attribute_f1"))
+            for v in study.gold
+        ]
+        classes = sorted({name for found in names for name in found})
+        there = np.array([[found[c] for c in classes] for found in names], dtype=np.int64)
+        threshold = float(special.ndtri(recall))
+        slope = math.exp(-(threshold**2) / 2) / math.sqrt(2 * math.pi)
+        shared = _correlation(threshold, recall, discordance)
+        return cls(study, _entries(study), there, shared, threshold, draw_sd / slope)
+
+    def draw(self, rng: Generator) -> tuple[Counts, NDArray[np.bool_] | None]:
+        """Counts of one simulated study, and who was right where that is the metric."""
+        study = self.study
+        cell = np.concatenate([[i] * len(e.rows) for i, e in enumerate(self.entries)])
+        luck = rng.standard_normal(len(cell))[:, None] * self.shift
+        luck[self._alone(cell)] = 0.0
+        at = self.threshold + luck
+        hard = self._difficulties(cell, rng)
+        if is_proportion(study.task, study.metric):
+            right = hard < at
+            one = np.ones((len(study.gold), 1), dtype=np.float32)
+            hit = right.astype(np.float32)[:, :, None]
+            counts = Counts(study.metric, hit, np.broadcast_to(one, hit.shape), one, len(one))
+        elif study.task == "classification":
+            counts, right = self._labels(hard < at, rng), hard < at
+        else:
+            counts, right = self._items(at, hard, rng), hard < at
+        if study.groups is not None:
+            return counts.grouped(study.groups), None
+        return counts, right if is_proportion(study.task, study.metric) else None
+
+    def _alone(self, cell: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Rows of a reference that is not drawn."""
+        alone = len(self.entries) - 1 if len(self.entries[-1].rows) == 1 else -1
+        rows: NDArray[np.bool_] = np.equal(cell, alone)
+        return rows
+
+    def _difficulties(self, cell: NDArray[np.intp], rng: Generator) -> Array:
+        documents, groups = len(self.study.gold), self.study.groups
+        common = rng.standard_normal(documents)
+        if groups is not None:
+            patient = rng.standard_normal(int(groups.max()) + 1)[groups]
+            common = np.sqrt(_PATIENT) * patient + np.sqrt(1 - _PATIENT) * common
+        cells = rng.standard_normal((len(self.entries), documents))[cell]
+        own = rng.standard_normal((len(cell), documents))
+        rest = (1 - self.shared) / 2
+        hard: Array = np.sqrt(self.shared) * common + np.sqrt(rest) * (cells + own)
+        return hard
+
+    def _labels(self, right: NDArray[np.bool_], rng: Generator) -> Counts:
+        """A wrong answer is another class, as often as gold has it."""
+        gold = self.there.argmax(axis=1)
+        share = np.tile(self.there.mean(axis=0), (self.there.shape[1], 1))
+        np.fill_diagonal(share, 0.0)
+        up_to = (share / np.maximum(share.sum(axis=1, keepdims=True), 1e-12)).cumsum(axis=1)
+        other = (rng.random(right.shape)[:, :, None] > up_to[gold]).sum(axis=2)
+        pred = np.where(right, gold, np.minimum(other, self.there.shape[1] - 1))
+        eye = np.eye(self.there.shape[1], dtype=np.float32)
+        hit = eye[pred] * eye[gold]
+        return Counts(self.study.metric, hit, eye[pred], eye[gold], len(gold))
+
+    def _items(self, at: Array, hard: Array, rng: Generator) -> Counts:
+        """Labels or mentions: as many false ones as there are missed ones."""
+        single = self.study.metric in ("micro_f1", "span_f1", "attribute_f1")
+        there = self.there.sum(axis=1, keepdims=True) if single else self.there
+        easy = at * math.sqrt(1 + _SPREAD**2) - _SPREAD * hard
+        hit = rng.binomial(there, special.ndtr(easy)[:, :, None])
+        wrong = there.mean(axis=0) * (1 - special.ndtr(self.threshold))
+        false = rng.poisson(wrong, hit.shape)
+        hits, found, gold = (x.astype(np.float32) for x in (hit, hit + false, there))
+        return Counts(self.study.metric, hits, found, gold, int(there.sum()))
+
+
+def _entries(study: Study) -> list[Entry]:
+    entries, row = [], 0
+    for model in range(study.models):
+        for size in study.sizes:
+            draws = tuple(range(study.draws))
+            rows = tuple(range(row, row + study.draws))
+            entries.append(Entry("finetuned", f"m{model}", size, draws, rows))
+            row += study.draws
+    draws = tuple(range(study.reference_draws))
+    rows = tuple(range(row, row + study.reference_draws))
+    return [*entries, Entry("finetuned", "reference", study.sizes[-1], draws, rows)]
+
+
+def _correlation(threshold: float, recall: float, discordance: float) -> float:
+    """Correlation of difficulties at which two systems disagree so often; 0 if they never would."""
+
+    def disagreement(shared: float) -> float:
+        both = stats.multivariate_normal([0, 0], [[1, shared], [shared, 1]]).cdf(
+            [threshold, threshold]
+        )
+        return float(2 * (recall - both)) - discordance
+
+    if disagreement(0.0) <= 0:
+        return 0.0
+    return float(optimize.brentq(disagreement, 0.0, 0.9999))

@@ -1,0 +1,1 @@
+"""Engines: one adapter plainly, many at once, or one base on several devices."""
