@@ -28,7 +28,7 @@ from sklearn.pipeline import make_pipeline
 
 from medsweep.corpus.samples import write_sample
 
-SIZES, SHORT_SIZES, DRAWS = (50, 100, 200, 400), (100, 200, 400), 5
+SIZES, SHORT_SIZES, DRAWS = (50, 100, 200, 400), (100, 200, 300), 5
 
 # The keywords of the i2b2 challenge, less what everybody knows to be something else.
 _KEYWORD = re.compile(

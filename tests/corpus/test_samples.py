@@ -70,7 +70,7 @@ def test_smoking_notes_have_the_form_and_the_proportions_of_i2b2(seed: int, tmp_
 @pytest.mark.parametrize("seed", [0, 1])
 def test_short_notes_are_short_and_nearly_even(seed: int, tmp_path: Path) -> None:
     train, test, _ = write_sample("smoking-short", tmp_path, seed=seed)
-    for path, amount in ((train, 1600), (test, 400)):
+    for path, amount in ((train, 1200), (test, 300)):
         found = notes(path)
         counts = Counter(status for _, status in found)
         assert counts == {s: round(share * amount) for s, share in SHORT_SHARES.items()}

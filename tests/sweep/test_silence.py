@@ -1,5 +1,7 @@
 """Nobody who waits for a sweep hears nothing for longer than half a minute."""
 
+import os
+import pty
 import subprocess
 import time
 from collections.abc import Callable
@@ -60,3 +62,30 @@ def test_a_run_in_a_pipe_is_never_silent_for_half_a_minute(
     quiet = medsweep("resume", "--quiet", out, cwd=tmp_path)
     assert (quiet.returncode, quiet.stderr) == (0, "")
     assert "report: " in quiet.stdout
+
+
+def test_nor_in_a_terminal(sweep_file: Callable[..., Path], tmp_path: Path) -> None:
+    path = sweep_file(train_sizes=[9], draws=1, arms=["majority"], search={"trials": 1})
+    terminal, end = pty.openpty()
+    began = time.monotonic()
+    run = subprocess.Popen(
+        command("run", path, "--out", tmp_path / "out"), cwd=tmp_path,
+        env={**environment(), "TERM": "xterm"}, stdout=end, stderr=end, stdin=end,
+    )  # fmt: skip
+    os.close(end)
+    times, shown = [0.0], b""
+    while True:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:  # Linux's way to say that nobody holds the other end any more
+            break
+        times.append(time.monotonic() - began)
+        shown += piece
+    os.close(terminal)
+    assert run.wait() == 0, shown[-2000:]
+    assert max(b - a for a, b in pairwise(times)) <= SILENCE
+    said = shown.decode()
+    # Rich's code for "up a line": the table of cells stays in its place.
+    assert "\x1b[1A" in said
+    assert "1/1 cells done" in said
+    assert "report: " in said

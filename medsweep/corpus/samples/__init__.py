@@ -1,7 +1,7 @@
 """Synthetic corpora of our own making: same seed, same files, no download and no patient.
 
 ``smoking``: English discharge notes in the XML of the i2b2 2006 smoking challenge.
-``smoking-short``: such notes in a few lines, with nearly even classes: for the quickstart.
+``smoking-short``: such notes in a few lines, where others smoke as well: for the quickstart.
 ``cardiology``: German letters as JSONL, with the six medication types of CARDIO:DE.
 ``cardiology-findings``: such letters that have ejection fractions and other findings as well.
 """
@@ -15,7 +15,7 @@ from medsweep.errors import InputError
 # name -> documents in train and test
 SAMPLES = {
     "smoking": (400, 200),
-    "smoking-short": (1600, 400),
+    "smoking-short": (1200, 300),
     "cardiology": (240, 120),
     "cardiology-findings": (240, 120),
 }
