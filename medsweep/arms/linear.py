@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,12 @@ from medsweep.tasks import Task
 from medsweep.tasks.multilabel import likely_labels
 from medsweep.tasks.prediction import Prediction
 
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
+
+# Inverse strengths of the penalty to choose from, and the parts of training that choose.
+STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
+FOLDS = 5
 # Enough for lbfgs on every ladder seen; a warning of no convergence would be an error in tests.
 MAX_ITER = 10_000
 
@@ -53,7 +59,7 @@ def class_probabilities(
     classes: int,
     *,
     balanced: bool,
-    c: float = 1.0,
+    c: float | None = None,
     tol: float = 1e-4,
 ) -> NDArray[np.float64]:
     """Probabilities of ``test`` rows, (rows, classes), by a regression fitted on ``train`` rows.
@@ -67,23 +73,60 @@ def class_probabilities(
         test: (m, features).
         classes: number of classes.
         balanced: weight classes inversely to their frequency.
-        c: inverse strength of the L2 penalty.
+        c: inverse strength of the L2 penalty; None takes what cross-validation within ``train``
+            finds likeliest.
         tol: of lbfgs.
     """
-    from sklearn.linear_model import LogisticRegression
-
     rows = test.shape[0]
     present = sorted(set(targets))
     if len(present) < 2 or not rows:
         result = np.full((rows, classes), 0.0 if present else 1 / classes)
         result[:, present] = 1.0
         return result
-    model = LogisticRegression(
-        C=c, class_weight="balanced" if balanced else None, max_iter=MAX_ITER, tol=tol
-    ).fit(train, np.asarray(targets))
+    gold = np.asarray(targets)
+    if c is None:
+        c = likeliest_strength(train, gold, balanced=balanced)
+    model = _regression(c, balanced, tol).fit(train, gold)
     result = np.zeros((rows, classes))
     result[:, model.classes_] = model.predict_proba(test)
     return result
+
+
+def likeliest_strength(train: Any, gold: NDArray[np.int64], *, balanced: bool) -> float:
+    """The C under which held-out fifths of training are likeliest; the least of equal ones.
+
+    Without randomness: documents are dealt to the folds class by class. 1, which is scikit-learn's
+    own, where training has fewer than two documents of any two classes.
+
+    Args:
+        train: (n, features), dense or sparse.
+        gold: (n,) class indices.
+        balanced: weight classes inversely to their frequency.
+    """
+    if (np.bincount(gold) > 1).sum() < 2:
+        return 1.0
+    fold = np.empty(len(gold), dtype=np.int64)
+    fold[np.argsort(gold, kind="stable")] = np.arange(len(gold)) % FOLDS
+    likelihoods = dict.fromkeys(STRENGTHS, 0.0)
+    for held_out in range(FOLDS):
+        rest, part = fold != held_out, fold == held_out
+        if len(set(gold[rest])) < 2 or not part.any():
+            continue
+        for c in STRENGTHS:
+            # Which C is best shows long before the weights stand still.
+            model = _regression(c, balanced, tol=1e-2).fit(train[rest], gold[rest])
+            known = np.isin(gold[part], model.classes_)
+            columns = np.searchsorted(model.classes_, gold[part][known])
+            rows = model.predict_proba(train[part])[known]
+            likelihoods[c] += float(np.log(rows[np.arange(len(rows)), columns] + 1e-12).sum())
+    return max(STRENGTHS, key=lambda c: (likelihoods[c], -c))
+
+
+def _regression(c: float, balanced: bool, tol: float) -> LogisticRegression:
+    from sklearn.linear_model import LogisticRegression
+
+    weights = "balanced" if balanced else None
+    return LogisticRegression(C=c, class_weight=weights, max_iter=MAX_ITER, tol=tol)
 
 
 def labelled(task: Task, documents: Sequence[Document]) -> list[Document]:
