@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from medsweep.arms._base import Arm, ArmOptions
+from medsweep.arms.dictionary import Dictionary, DictionaryOptions
 from medsweep.arms.endpoint import Endpoint, EndpointOptions
 from medsweep.arms.few_shot import FewShot, FewShotOptions
 from medsweep.arms.majority import Majority
@@ -22,7 +23,15 @@ from medsweep.models import ModelFolder
 from medsweep.tasks import Task, TaskKind
 
 ArmName = Literal[
-    "majority", "rules", "tfidf", "probe", "zero_shot", "few_shot", "endpoint", "predictions"
+    "majority",
+    "rules",
+    "dictionary",
+    "tfidf",
+    "probe",
+    "zero_shot",
+    "few_shot",
+    "endpoint",
+    "predictions",
 ]
 
 
@@ -47,6 +56,7 @@ class ArmType:
 ARMS: Mapping[str, ArmType] = {
     "majority": ArmType(Majority, has_attributes=True),
     "rules": ArmType(Rules, RulesOptions),
+    "dictionary": ArmType(Dictionary, DictionaryOptions),
     "tfidf": ArmType(Tfidf),
     "probe": ArmType(Probe, ProbeOptions, needs_model=True),
     "zero_shot": ArmType(ZeroShot, ZeroShotOptions, needs_model=True, has_attributes=True),

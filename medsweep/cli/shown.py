@@ -9,6 +9,7 @@ from typing import Any
 SIMPLER = {
     "majority": "one label for all",
     "rules": "rules",
+    "dictionary": "dictionary",
     "tfidf": "TF-IDF",
     "probe": "probe",
     "zero_shot": "zero-shot",

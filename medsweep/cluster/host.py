@@ -119,6 +119,9 @@ class Host:
     def arm(self, trial: Trial) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Predict the test documents with another arm: at every size and draw if it learns.
 
+        It learns from the labels that the tuned cell of its size and draw spends: training and
+        dev documents.
+
         Returns:
             The predictions; and for a reference that candidates are compared with on dev one point
             with its mean score there, at the largest size.
@@ -141,14 +144,16 @@ class Host:
                 )
                 for size, draw in steps:
                     compared = work.reference_on_dev and trial.arm == 0 and size == work.sizes[-1]
-                    dev = fold.dev if compared else ()
-                    asked = [*fold.test, *(d.without_gold() for d in dev)]
                     train = work.train(Cell(trial.cell.model, size, number), draw)
-                    found = arm.predict(train, asked, seed=work.seed + draw)
-                    rows += self._rows(found[: len(fold.test)], size if arm.trains else 0, draw)
-                    if dev:
-                        values = [task.value(p) for p in found[len(fold.test) :]]
-                        scores.append(task.score([task.gold(d) for d in dev], values)[work.metric])
+                    # A tuned cell spends the labels of dev, too, on choosing.
+                    spent = [*train, *fold.dev]
+                    found = arm.predict(spent, fold.test, seed=work.seed + draw)
+                    rows += self._rows(found, size if arm.trains else 0, draw)
+                    if compared:
+                        asked = [d.without_gold() for d in fold.dev]
+                        found = arm.predict(train, asked, seed=work.seed + draw)
+                        gold, values = map(task.gold, fold.dev), [task.value(p) for p in found]
+                        scores.append(task.score(list(gold), values)[work.metric])
             del arm
             release()
             points = [{"iteration": 1, "step": 0, "score": fmean(scores)}] if scores else []

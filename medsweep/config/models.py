@@ -80,6 +80,9 @@ class DataConfig(ConfigSection):
     """One held-out test set, or cross-validation."""
     max_misplaced: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Refuse a corpus with a larger share of mentions that are not where their file says."""
+    near_duplicates: Literal["note", "drop", "refuse"] = "note"
+    """What to do where a training or dev document is nearly a test document, or a training one
+    nearly a dev one: count them, leave them out of training and dev (never of test), or refuse."""
 
     @field_validator("test", "dev", mode="before")
     @classmethod

@@ -27,6 +27,8 @@ BANDS, ROWS = 32, 4
 # A template fills buckets; of those its first texts stand for the rest.
 LARGEST_BUCKET = 200
 _SEED = 0
+# Strings of a text that all hash functions are applied to at once.
+_SHORT = 4096
 
 Shingles = NDArray[np.uint64]
 
@@ -87,6 +89,8 @@ def _shingles(text: str) -> Shingles:
 
 def _signature(shingles: Shingles) -> Shingles:
     """The least value of the shingles under each of ``BANDS * ROWS`` hash functions."""
+    if len(shingles) <= _SHORT:
+        return np.asarray((shingles[:, None] * _factors()).min(axis=0), dtype=np.uint64)
     # One function at a time: a long text times all of them would take a lot of memory.
     return np.array([(shingles * factor).min() for factor in _factors()], dtype=np.uint64)
 

@@ -9,6 +9,7 @@ from medsweep.config import Sweep
 from medsweep.plan.arms import check_arms, list_arms
 from medsweep.plan.division import build_folds, digest_of, divide, read_corpus
 from medsweep.plan.models import named_models, resolve_models
+from medsweep.plan.overlap import without_overlap
 from medsweep.plan.plan import Plan, Workload
 from medsweep.record.trial import Cell
 from medsweep.tasks import labels_of, make_task
@@ -32,7 +33,7 @@ def make_plan(sweep: Sweep, begin: Callable[[str], None] = lambda _: None) -> Pl
     begin("reading documents")
     read = read_corpus(sweep)
     begin("dividing documents, drawing the ladder")
-    divisions = divide(sweep, read)
+    divisions, overlap = without_overlap(divide(sweep, read), sweep.data.near_duplicates)
     labels = labels_of(sweep.task.kind, read.train)
     arms = list_arms(sweep)
     check_arms(sweep, arms, labels)
@@ -67,7 +68,7 @@ def make_plan(sweep: Sweep, begin: Callable[[str], None] = lambda _: None) -> Pl
         reference={"arm": sweep.reference.arm, "model": slugs[reference.id] if reference else None},
         labels_spent=max(len(division.dev) for division in divisions),
         digest=digest_of(divisions, task.gold),
-        notes=(*read.notes, *_unprobed(sweep, slugs)),
+        notes=(*read.notes, *overlap, *_unprobed(sweep, slugs)),
     )
 
 

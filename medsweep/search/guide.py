@@ -21,7 +21,7 @@ from medsweep.search.frontier import (
 )
 
 # Arms whose predictions depend on the training documents; with examples (k) an endpoint's do, too.
-LEARNING = ("majority", "tfidf", "probe", "few_shot")
+LEARNING = ("majority", "dictionary", "tfidf", "probe", "few_shot")
 
 
 class Guide:

@@ -225,7 +225,7 @@ def find_matches(
         judge: of the verdict.
         rulings: of all systems in the correction.
         params: by model.
-        dev_labels: of the tuned systems.
+        dev_labels: of the systems that learn.
         several: whether the candidates have draws, so that claims are about them.
     """
     matches = []
@@ -244,7 +244,7 @@ def find_matches(
                 model=entry.model or "",
                 params=params.get(entry.model or ""),
                 train_size=size,
-                labels_used=size + (dev_labels if entry.arm == "finetuned" else 0),
+                labels_used=size + (dev_labels if size else 0),
                 score=judge.evidence.mean(entry),
                 diff=bound.diff,
                 diff_lower=bound.lower,

@@ -180,4 +180,4 @@ def _learns(arm: ArmConfig, kind: str) -> bool:
     if arm.arm == "majority":
         return kind != "ner"
     shown = arm.arm == "endpoint" and arm.options.get("k", 0) > 0
-    return shown or arm.arm in ("tfidf", "probe", "few_shot")
+    return shown or arm.arm in ("dictionary", "tfidf", "probe", "few_shot")

@@ -38,7 +38,13 @@ def _documents(kind: str) -> tuple[list[Document], list[Document]]:
 
 
 @pytest.fixture(
-    params=[(n, k) for n in NAMES for k in ("classification", "multilabel", "ner")], ids=str
+    params=[
+        (name, kind)
+        for name in NAMES
+        for kind in ("classification", "multilabel", "ner")
+        if name != "dictionary" or kind == "ner"
+    ],
+    ids=str,
 )
 def case(
     request: pytest.FixtureRequest, tmp_path: Path, tiny_bert: Path, decoder: ModelFolder

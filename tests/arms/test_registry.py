@@ -25,6 +25,8 @@ from medsweep.tasks import make_task
         ("rules", "ner", {}, "give options.path"),
         ("zero_shot", "classification", {"names": {"nevr": "x"}}, "did you mean never"),
         ("rules", "classification", {}, "give options.path"),
+        ("dictionary", "classification", {}, "holds mentions, and this task has none"),
+        ("dictionary", "multilabel", {}, "leave the arm dictionary out"),
     ],
 )
 def test_refused_before_training(name: str, kind: Any, options: Any, says: str) -> None:
@@ -37,7 +39,7 @@ def test_model_needed() -> None:
         make_arm("probe", make_task("classification", ("a", "b"), "macro_f1"))
 
 
-@pytest.mark.parametrize("name", ["rules", "tfidf", "probe"])
+@pytest.mark.parametrize("name", ["rules", "dictionary", "tfidf", "probe"])
 def test_arms_without_a_place_for_attributes(name: str) -> None:
     with pytest.raises(ConfigError, match="none of their attributes"):
         check_arm(name, "ner", {}, labels=("Drug",), attributes=("dose",))

