@@ -61,7 +61,7 @@ def simulate(scenario: Scenario, sweeps: int, seed: int) -> Rates:
     simulator = Simulator(s, rng)
     groups = simulator.groups
     units = s.documents if groups is None else int(groups.max()) + 1
-    weights = bootstrap.resample(units, RESAMPLES, rng)
+    weights = [bootstrap.resample(units, RESAMPLES, rng)]
     candidates = simulator.entries[:-1]
     truth = s.reference - s.loss
     cells = family = covered = adapter = two_sided = 0
@@ -101,7 +101,7 @@ def methods(scenario: Scenario, sweeps: int, seed: int) -> dict[str, float]:
     """False matches of one cell at the edge, by ways to treat draws."""
     rng = np.random.default_rng([seed, 8])
     simulator = Simulator(scenario, rng)
-    weights = bootstrap.resample(scenario.documents, RESAMPLES, rng)
+    weights = [bootstrap.resample(scenario.documents, RESAMPLES, rng)]
     ref, entry, k = simulator.reference, simulator.entries[0], scenario.draws
     z = stats.norm.isf(ALPHA)
     false = dict.fromkeys(METHODS, 0)
@@ -159,14 +159,14 @@ def interval_coverage(scenario: Scenario, sweeps: int, seed: int) -> dict[str, f
     simulator = Simulator(replace(scenario, draws=1, sd=0.0, models=1, sizes=(50,)), rng)
     groups = simulator.groups
     units = scenario.documents if groups is None else int(groups.max()) + 1
-    weights = bootstrap.resample(units, RESAMPLES, rng)
+    weights = [bootstrap.resample(units, RESAMPLES, rng)]
     truth, entry = scenario.reference - scenario.loss, simulator.entries[0]
     inside = dict.fromkeys(("percentile", "BCa", "Wilson, bootstrap variance (medsweep)"), 0)
     for _ in range(sweeps):
         counts, _right = simulator.draw()
         one = Counts(counts.metric, counts.hit[:1], counts.pred[:1], counts.gold, counts.units)
         score = float(one.scores()[0])
-        reps = one.scores(weights)[:, 0]
+        reps = one.scores(weights[0])[:, 0]
         jack = bootstrap.jackknife(one)[:, 0]
         ev = Evidence.measure(counts, simulator.entries, weights, grouped=groups is not None)
         wilson = Judge(ev, simulator.reference, MARGIN, ALPHA).score_interval(entry)
@@ -278,7 +278,7 @@ def table_power(sweeps: int) -> None:
                 Entry("finetuned", "m", 50, (0,), (0,)),
                 Entry("zero_shot", "r", None, (0,), (1,)),
             ]
-            weights = bootstrap.resample(n, RESAMPLES, rng)
+            weights = [bootstrap.resample(n, RESAMPLES, rng)]
             one = np.ones((n, 1), dtype=np.float32)
             tango = plain = 0
             for _ in range(sweeps):

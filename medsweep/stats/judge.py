@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +72,7 @@ class Evidence:
         if panel.groups is not None:
             counts = counts.grouped(panel.groups)
         rng = np.random.default_rng(seed)
-        weights = bootstrap.resample(counts.documents, resamples, rng)
+        weights = bootstrap.resample_in_parts(counts.documents, resamples, rng)
         return cls.measure(counts, panel.entries, weights, right, pool, grouped=grouped)
 
     @classmethod
@@ -80,7 +80,7 @@ class Evidence:
         cls,
         counts: Counts,
         entries: list[Entry],
-        weights: NDArray[np.float32],
+        weights: Iterable[NDArray[np.float32]],
         right: NDArray[np.bool_] | None = None,
         pool: int | None = None,
         *,
@@ -91,12 +91,12 @@ class Evidence:
         Args:
             counts: of every system.
             entries: whose rows they are.
-            weights: (resamples, documents): how often each was drawn.
+            weights: parts (resamples, documents): how often each was drawn.
             right: see :class:`Evidence`.
             pool: documents that training sets are drawn from.
             grouped: whether what is resampled are groups.
         """
-        scores, replicates = counts.scores(), counts.scores(weights)
+        scores, replicates = counts.scores(), bootstrap.replicate(counts, weights)
         seen = {
             key_of(e): variance.draw_spread(scores[list(e.rows)], replicates[:, list(e.rows)])
             for e in entries

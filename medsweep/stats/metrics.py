@@ -142,11 +142,15 @@ class Counts:
         return out
 
     def grouped(self, groups: NDArray[np.intp]) -> Counts:
-        """Add up the documents of each group; ``groups`` holds a number in 0..G-1 a document."""
-        member = np.zeros((int(groups.max()) + 1, len(groups)), dtype=np.float32)
-        member[groups, np.arange(len(groups))] = 1
+        """Add up the documents of each group; ``groups`` has a number a document, all of 0..G-1."""
+        order = np.argsort(groups, kind="stable")
+        first = np.searchsorted(groups[order], np.arange(int(groups.max()) + 1))
+
+        def added(values: Weights, axis: int) -> Weights:
+            return np.add.reduceat(values.take(order, axis), first, axis)
+
         return Counts(
-            self.metric, member @ self.hit, member @ self.pred, member @ self.gold, self.units
+            self.metric, added(self.hit, 1), added(self.pred, 1), added(self.gold, 0), self.units
         )
 
 

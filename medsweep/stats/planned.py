@@ -111,7 +111,7 @@ def simulate_power(
     rng = np.random.default_rng(seed)
     world = _World.of(study, recall, discordance, draw_sd)
     units = len(study.gold) if study.groups is None else int(study.groups.max()) + 1
-    weights = bootstrap.resample(units, RESAMPLES, rng)
+    weights = [bootstrap.resample(units, RESAMPLES, rng)]
     *cells, reference = world.entries
     own = [i for i, e in enumerate(cells) if e.model == cells[0].model]
     found = np.zeros(len(study.sizes))
