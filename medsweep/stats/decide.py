@@ -219,6 +219,7 @@ def _verdict(
             [(r.entry, r.shown) for r in own],
         ),
         curves=learning_curves(judge, [*candidates, ref], np.random.default_rng([seed, 1])),
+        test_set=panel.digest,
         provenance=dict(design.provenance or {}),
     )
 

@@ -27,6 +27,7 @@ KEYS = {
     "cells",
     "arms",
     "simplest",
+    "test_set",
     "smallest",
     "fewest_labels",
     "reason",
@@ -135,6 +136,13 @@ def test_the_dictionary_has_the_keys_of_verdict_json_and_is_json() -> None:
     assert {"arm", "model", "params", "train_size", "score", "ci"} <= set(found["reference"])
     assert found["cells"][0]["labels_used"] == 80
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_a_test_set_is_known_by_ids_and_gold() -> None:
+    frame = sweep(1, 30)
+    known = run(frame).test_set
+    assert run(frame.sample(frac=1, random_state=1), margin=0.1).test_set == known
+    assert run(frame[frame["doc_id"] != frame["doc_id"].iloc[0]]).test_set != known
 
 
 def test_a_cell_score_is_the_mean_over_its_draws() -> None:
