@@ -141,6 +141,20 @@ class Counts:
             out[start : start + step] = _f1(sums[:, 0], sums[:, 1], (part @ self.gold)[:, None, :])
         return out
 
+    def influence(self) -> Array:
+        """What each document adds to each score, to first order: (documents, systems).
+
+        The infinitesimal jackknife (Efron and Tibshirani 1993, section 21.3): the sum of squares of
+        a column is the variance of its score over documents.
+        """
+        hit, pred = self.hit.sum(axis=1, dtype=float), self.pred.sum(axis=1, dtype=float)
+        below = pred + self.gold.sum(axis=0, dtype=float)
+        each = np.divide(1.0, below, out=np.zeros_like(below), where=below > 0) / below.shape[1]
+        lost = 2 * hit * each**2 * below.shape[1]
+        added = np.einsum("sdc,sc->ds", self.hit, 2 * each)
+        found: Array = added - np.einsum("sdc,sc->ds", self.pred, lost) - self.gold @ lost.T
+        return found
+
     def grouped(self, groups: NDArray[np.intp]) -> Counts:
         """Add up the documents of each group; ``groups`` has a number a document, all of 0..G-1."""
         order = np.argsort(groups, kind="stable")

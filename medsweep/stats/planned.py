@@ -22,7 +22,6 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
-from medsweep.stats import bootstrap
 from medsweep.stats.frame import Entry
 from medsweep.stats.judge import Evidence, Judge
 from medsweep.stats.metrics import Counts, check_metric, is_proportion
@@ -31,7 +30,6 @@ from medsweep.stats.values import names_of
 
 Array = NDArray[np.float64]
 
-RESAMPLES = 500
 # How much difficulties within a document vary, and what documents of a patient share.
 _SPREAD, _PATIENT = 0.7, 0.3
 
@@ -47,9 +45,9 @@ class Study:
         groups: (documents,): group numbers, or ``None``.
         sizes: training sizes, of which each candidate model has all.
         draws: of each cell.
-        models: candidate models.
-        baselines: other systems that share alpha.
-        reference_draws: of a tuned reference; 1 for any other.
+        models: candidate models, of which each is simulated.
+        others: further models and other systems that share alpha.
+        reference_draws: of a reference that learns from the training documents; 1 for any other.
         pool: documents that training sets are drawn from; ``None`` for endlessly many.
         margin: largest loss that still counts as a match.
         alpha: family-wise, one-sided.
@@ -62,7 +60,7 @@ class Study:
     sizes: tuple[int, ...] = (100,)
     draws: int = 1
     models: int = 1
-    baselines: int = 0
+    others: int = 0
     reference_draws: int = 1
     pool: int | None = None
     margin: float = 0.05
@@ -78,11 +76,14 @@ class PlannedPower:
             where no other system is.
         any_size: the same at any of its sizes.
         standard_error: of the largest of these, from the number of simulated studies.
+        documents_needed: about so many documents would bring 80 % at the size that has the best
+            chance; ``None`` where no number of them would, or none was called a match.
     """
 
     by_size: dict[int, float]
     any_size: float
     standard_error: float
+    documents_needed: int | None
 
 
 def simulate_power(
@@ -110,20 +111,20 @@ def simulate_power(
     check_metric(study.task, study.metric)
     rng = np.random.default_rng(seed)
     world = _World.of(study, recall, discordance, draw_sd)
-    units = len(study.gold) if study.groups is None else int(study.groups.max()) + 1
-    weights = [bootstrap.resample(units, RESAMPLES, rng)]
     *cells, reference = world.entries
     own = [i for i, e in enumerate(cells) if e.model == cells[0].model]
     found = np.zeros(len(study.sizes))
+    variances = np.zeros((len(study.sizes), 2))
     any_size = 0
     for _ in range(studies):
         counts, right = world.draw(rng)
-        evidence = Evidence.measure(
-            counts, world.entries, weights, right, study.pool, grouped=study.groups is not None
+        evidence = Evidence.approximate(
+            counts, world.entries, right, study.pool, grouped=study.groups is not None
         )
         judge = Judge(evidence, reference, study.margin, study.alpha)
         bounds = [judge.labels_claim(cells[i]) or judge.adapter_claim(cells[i]) for i in own]
-        absent = study.models - 1 + study.baselines
+        absent = study.models - 1 + study.others
+        variances += [[b.document_variance, b.draw_variance] for b in bounds]
         adjusted = adjust([cells[i] for i in own], [b.p_value for b in bounds], absent, study.pool)
         matched = np.array([p is not None and p <= study.alpha for p in adjusted])
         found += matched
@@ -133,7 +134,20 @@ def simulate_power(
         by_size={n: float(k) / studies for n, k in zip(study.sizes, found, strict=True)},
         any_size=any_size / studies,
         standard_error=math.sqrt(best * (1 - best) / studies),
+        documents_needed=_needed(study, found, variances / studies, studies),
     )
+
+
+def _needed(study: Study, found: Array, variances: Array, studies: int) -> int | None:
+    """Documents for 80 %, with the limits that the simulated decisions had in standard errors."""
+    best = int(found.argmax())
+    if not found[best]:
+        return None
+    share = min(found[best], studies - 0.5) / studies
+    of_documents, of_draws = variances[best]
+    limit = study.margin / math.sqrt(of_documents + of_draws) - special.ndtri(share)
+    allowed = (study.margin / (limit + special.ndtri(0.8))) ** 2 - of_draws
+    return None if allowed <= 0 else math.ceil(of_documents * len(study.gold) / allowed)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def promised(metric: str = "macro_f1", **changes: Any) -> float:
 def test_what_costs_power_costs_power() -> None:
     alone = promised(draws=3)
     assert alone < promised(draws=5, margin=0.1)
-    assert promised(draws=3, models=4, baselines=3, sizes=(50, 100)) < alone
+    assert promised(draws=3, models=4, others=3, sizes=(50, 100)) < alone
     assert promised(draws=3, groups=np.arange(300) // 10) < alone
     assert promised(draws=3, pool=120) < alone
 
