@@ -26,15 +26,16 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np
 from numpy.typing import NDArray
-from scenarios import edge_scenarios
+from scenarios import edge_scenarios, promise_scenarios
 from scipy import stats
-from worlds import Scenario, Simulator
+from worlds import SPANS, Scenario, Simulator
 
 from medsweep.stats import bootstrap, power, variance
 from medsweep.stats.claims import collapse
 from medsweep.stats.frame import Entry
 from medsweep.stats.judge import Evidence, Judge
 from medsweep.stats.metrics import Counts
+from medsweep.stats.planned import Study, simulate_power
 from medsweep.stats.systems import adjust
 
 Array = NDArray[np.float64]
@@ -61,7 +62,7 @@ def simulate(scenario: Scenario, sweeps: int, seed: int) -> Rates:
     simulator = Simulator(s, rng)
     groups = simulator.groups
     units = s.documents if groups is None else int(groups.max()) + 1
-    weights = bootstrap.resample(units, RESAMPLES, rng)
+    weights = [bootstrap.resample(units, RESAMPLES, rng)]
     candidates = simulator.entries[:-1]
     truth = s.reference - s.loss
     cells = family = covered = adapter = two_sided = 0
@@ -101,7 +102,7 @@ def methods(scenario: Scenario, sweeps: int, seed: int) -> dict[str, float]:
     """False matches of one cell at the edge, by ways to treat draws."""
     rng = np.random.default_rng([seed, 8])
     simulator = Simulator(scenario, rng)
-    weights = bootstrap.resample(scenario.documents, RESAMPLES, rng)
+    weights = [bootstrap.resample(scenario.documents, RESAMPLES, rng)]
     ref, entry, k = simulator.reference, simulator.entries[0], scenario.draws
     z = stats.norm.isf(ALPHA)
     false = dict.fromkeys(METHODS, 0)
@@ -159,14 +160,14 @@ def interval_coverage(scenario: Scenario, sweeps: int, seed: int) -> dict[str, f
     simulator = Simulator(replace(scenario, draws=1, sd=0.0, models=1, sizes=(50,)), rng)
     groups = simulator.groups
     units = scenario.documents if groups is None else int(groups.max()) + 1
-    weights = bootstrap.resample(units, RESAMPLES, rng)
+    weights = [bootstrap.resample(units, RESAMPLES, rng)]
     truth, entry = scenario.reference - scenario.loss, simulator.entries[0]
     inside = dict.fromkeys(("percentile", "BCa", "Wilson, bootstrap variance (medsweep)"), 0)
     for _ in range(sweeps):
         counts, _right = simulator.draw()
         one = Counts(counts.metric, counts.hit[:1], counts.pred[:1], counts.gold, counts.units)
         score = float(one.scores()[0])
-        reps = one.scores(weights)[:, 0]
+        reps = one.scores(weights[0])[:, 0]
         jack = bootstrap.jackknife(one)[:, 0]
         ev = Evidence.measure(counts, simulator.entries, weights, grouped=groups is not None)
         wilson = Judge(ev, simulator.reference, MARGIN, ALPHA).score_interval(entry)
@@ -278,7 +279,7 @@ def table_power(sweeps: int) -> None:
                 Entry("finetuned", "m", 50, (0,), (0,)),
                 Entry("zero_shot", "r", None, (0,), (1,)),
             ]
-            weights = bootstrap.resample(n, RESAMPLES, rng)
+            weights = [bootstrap.resample(n, RESAMPLES, rng)]
             one = np.ones((n, 1), dtype=np.float32)
             tango = plain = 0
             for _ in range(sweeps):
@@ -302,11 +303,84 @@ def table_power(sweeps: int) -> None:
             )
 
 
+def promise(scenario: Scenario, sweeps: int, seed: int) -> tuple[float, float]:
+    """Power that ``plan`` promises, and what sweeps find in worlds that it knows nothing of.
+
+    Of the world it is told what one would guess beforehand: how much of gold is found, on how many
+    documents two systems disagree, and how much draws differ.
+    """
+    s = replace(scenario, loss=0.0)
+    rng = np.random.default_rng([seed, 10])
+    simulator = Simulator(s, rng)
+    groups = simulator.groups
+    recall, discordance = np.mean([simulator.likeness() for _ in range(100)], axis=0)
+    gold = _gold(s, rng)
+    study = Study(
+        "ner" if s.metric == "span_f1" else "classification",
+        s.metric,
+        gold,
+        groups,
+        s.sizes,
+        s.draws,
+        s.models,
+        reference_draws=s.reference_draws,
+        pool=s.pool or None,
+        margin=s.margin,
+        alpha=s.alpha,
+    )
+    draw_sd = float(np.mean([s.sd_of(0, n) for n in s.sizes]))
+    promised = simulate_power(
+        study,
+        recall=float(recall),
+        discordance=float(discordance),
+        draw_sd=draw_sd,
+        studies=sweeps,
+    )
+    return promised.any_size, _found_power(s, simulator, sweeps)
+
+
+def _found_power(s: Scenario, simulator: Simulator, sweeps: int) -> float:
+    """How often the first model is called a match, with no other one to share alpha with it."""
+    groups = simulator.groups
+    units = s.documents if groups is None else int(groups.max()) + 1
+    weights = [bootstrap.resample(units, RESAMPLES, simulator.rng)]
+    own = [e for e in simulator.entries[:-1] if e.model == "m0"]
+    found = 0
+    for _ in range(sweeps):
+        counts, right = simulator.draw()
+        evidence = Evidence.measure(
+            counts, simulator.entries, weights, right, s.pool or None, grouped=groups is not None
+        )
+        judge = Judge(evidence, simulator.reference, s.margin, s.alpha)
+        p_values = [(judge.labels_claim(e) or judge.adapter_claim(e)).p_value for e in own]
+        adjusted = adjust(own, p_values, s.models - 1, s.pool or None)
+        found += any(p is not None and p <= s.alpha for p in adjusted)
+    return found / sweeps
+
+
+def _gold(s: Scenario, rng: np.random.Generator) -> list[str]:
+    """Gold of a test set, as a plan has it."""
+    if s.metric != "span_f1":
+        return [f"c{i}" for i in rng.choice(len(s.priors), s.documents, p=np.array(s.priors))]
+    shape = 0.3 if s.heavy else 2.0
+    there = rng.negative_binomial(shape, shape / (shape + SPANS), s.documents)
+    return [json.dumps([[2 * i, 2 * i + 1, "x"] for i in range(n)]) for n in there]
+
+
+def table_promises(sweeps: int) -> None:
+    print("\n### Power that `plan` promises, and that sweeps find (no true difference)\n")
+    print("| row | promised | found |")
+    print("|---|---|---|")
+    for scenario in promise_scenarios():
+        promised, found = promise(scenario, sweeps, 0)
+        print(f"| {scenario.name} | {promised:.2f} | {found:.2f} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--sweeps", type=int, default=2000)
     parser.add_argument("--quick", action="store_true", help="200 sweeps a row")
-    parser.add_argument("--table", choices=["edge", "methods", "intervals", "power"])
+    parser.add_argument("--table", choices=["edge", "methods", "intervals", "power", "promises"])
     parser.add_argument(
         "--rows", action="append", default=[], metavar="NAME", help="rows of the first table"
     )
@@ -324,6 +398,8 @@ def main() -> None:
         table_intervals(sweeps)
     if options.table == "power" or (options.table is None and others):
         table_power(sweeps)
+    if options.table == "promises" or (options.table is None and others):
+        table_promises(max(200, sweeps // 5))
     print(f"\n{sweeps} sweeps a row, {RESAMPLES} resamples, {time.process_time() - start:.0f} s")
 
 

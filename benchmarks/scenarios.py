@@ -123,3 +123,25 @@ def _edges() -> list[Scenario]:
         replace(macro, name="scores near 1, macro_f1", reference=0.97, sd=0.02),
         replace(accuracy, name="scores near 1, one draw", reference=0.99, draws=1, sd=0.0),
     ]
+
+
+def promise_scenarios() -> list[Scenario]:
+    """Sweeps to plan: what a test set could decide, by metric, sizes, draws, groups and pool."""
+    macro = Scenario("", "macro_f1", documents=300, reference=0.75, sizes=(100,), models=1)
+    accuracy = replace(macro, metric="accuracy", reference=0.85)
+    return [
+        replace(accuracy, name="accuracy, 300 documents, one draw", draws=1, sd=0.0),
+        replace(accuracy, name="accuracy, 500 documents, 4 models, 2 sizes", documents=500,
+                models=4, sizes=(50, 200)),
+        replace(macro, name="macro_f1, 300 documents"),
+        replace(macro, name="macro_f1, 1,000 documents, two draws", documents=1000, draws=2,
+                sd=0.02),
+        replace(macro, name="macro_f1, 800 documents, 3 models, reference 3 draws", documents=800,
+                models=3, sd=0.02, reference_draws=3),
+        replace(macro, name="macro_f1, 800 documents in groups of 5", documents=800, group=5),
+        replace(macro, name="macro_f1, 800 documents, pool of 200", documents=800, pool=200),
+        replace(macro, metric="span_f1", reference=0.8, name="span_f1, 400 documents",
+                documents=400),
+        replace(macro, metric="span_f1", reference=0.8, heavy=True, documents=400,
+                name="span_f1, heavy-tailed, 400 documents"),
+    ]  # fmt: skip

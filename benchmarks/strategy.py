@@ -250,7 +250,7 @@ def _interim(world: World, key: CellKey, found: Search, confirmed: Right | None)
 def verdict(
     world: World,
     cells: Mapping[CellKey, Right],
-    weights: NDArray[np.float32],
+    weights: list[NDArray[np.float32]],
 ) -> list[CellKey]:
     """The cells that match by medsweep's own decision."""
     keys = sorted(cells)
@@ -337,7 +337,7 @@ def at_the_margin() -> list[Scenario]:
 
 def measure(s: Scenario, sweeps: int, seed: int, likeness: float) -> dict[str, float]:
     """Grid, second grid and frontier in the same worlds; means over sweeps."""
-    weights = bootstrap.resample(s.test, RESAMPLES, np.random.default_rng([seed, 5]))
+    weights = [bootstrap.resample(s.test, RESAMPLES, np.random.default_rng([seed, 5]))]
     rows = []
     for number in range(sweeps):
         world = World(s, seed * 100_000 + number, likeness)

@@ -211,6 +211,24 @@ class Simulator:
             return counts.grouped(self.groups), None
         return counts, right
 
+    def likeness(self) -> tuple[float, float]:
+        """Share of documents (or mentions) that the first cell has right, and that differ.
+
+        One draw of the first cell against the reference, of one sweep.
+        """
+        s, rng = self.scenario, self.rng
+        rows = [0, self.reference.rows[0]]
+        luck = rng.standard_normal(2)[:, None] * self.shift[rows][:, None]
+        at = self.base[rows][:, None] + (self.threshold[rows][:, None] + luck) * self.way[rows]
+        if s.metric == "span_f1":
+            spread = 1.2 if s.heavy else 0.7
+            easy = at[:, :1] * np.sqrt(1 + spread**2) + spread * self._latent()[rows]
+            ours, theirs = special.ndtr(easy)
+            return float(ours.mean()), float((ours + theirs - 2 * ours * theirs).mean())
+        gold = rng.choice(len(s.priors), s.documents, p=np.array(s.priors))
+        right = self._latent()[rows] < (at + s.offsets)[:, gold]
+        return float(right.mean()), float((right[0] != right[1]).mean())
+
     def _latent(self) -> Array:
         """Standard normal difficulty of each document for each system, correlated."""
         s, rng, n = self.scenario, self.rng, self.scenario.documents

@@ -1,11 +1,13 @@
 """Tiny real models and corpora, made here: no download, no mock."""
 
+import atexit
 import json
 import os
 import random
 import re
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,9 @@ from hypothesis import settings
 
 from medsweep.models import ModelFolder
 
+# Verdicts of tests are none of the user's: processes that tests start write here, too.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="medsweep-state-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 # No test asks the internet; read where huggingface_hub is imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Tests run beside each other; the threads of one would wait for those of another.

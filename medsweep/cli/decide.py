@@ -11,7 +11,7 @@ from medsweep.cli.decide_table import as_predictions, gathered, reference_of
 from medsweep.errors import ConfigError, DataError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
 
@@ -146,6 +146,8 @@ def command(
         ).to_dict()
     except InputError as error:
         raise _placed(error, predictions) from None
+    asked = {**options, "reference": reference, "metric": metric, "groups": groups, "task": kind}
+    verdict["judged"] = _judged(verdict, asked)
     if out is not None:
         _write(verdict, frame, out)
     show(verdict, out)
@@ -270,6 +272,19 @@ def _provenance(path: Path, seed: int) -> dict[str, Any]:
         },
         "decided": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def _judged(verdict: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Which verdict on these test documents this is; the same question twice is one."""
+    import hashlib
+    import json
+
+    from medsweep.record.ledger import enter_verdict
+
+    provenance = verdict["provenance"]
+    question = [provenance["predictions_sha256"], provenance["seed"], dict(asked)]
+    digest = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
+    return enter_verdict(verdict["test_set"], f"decide-{digest[:16]}").to_dict()
 
 
 def _write(verdict: dict[str, Any], frame: pd.DataFrame, out: Path) -> None:

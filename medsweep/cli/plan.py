@@ -53,7 +53,7 @@ def command(sweep_file: Path, overrides: tuple[str, ...], as_json: bool) -> None
             "notes": list(plan.notes),
             **_work(plan, status.update),
             "ladder": _ladder(plan),
-            "power": _power(plan),
+            "power": _power(plan, status.update),
         }
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
@@ -110,21 +110,33 @@ def _ladder(plan: Plan) -> dict[str, Any]:
     return {"sizes": sizes, "dev_documents": plan.labels_spent, "test_documents": len(plan.gold)}
 
 
-def _power(plan: Plan) -> dict[str, Any]:
-    from medsweep.stats import power
+def _power(plan: Plan, begin: Callable[[str], None]) -> dict[str, Any]:
+    begin("simulating what the test set can decide")
+    from medsweep.plan.power import DRAW_SD, RECALL, promise_power
 
-    margin, alpha = plan.sweep.decide.margin, plan.sweep.decide.alpha
-    documents = len(plan.gold)
+    promise = promise_power(plan)
+    decided = {"margin": plan.sweep.decide.margin, "alpha": plan.sweep.decide.alpha}
+    if promise is None:
+        return {**decided, "by_discordance": []}
+    study = promise.study
     return {
-        "margin": margin,
-        "alpha": alpha,
+        **decided,
+        "metric": study.metric,
+        "documents": len(study.gold),
+        "groups": None if study.groups is None else int(study.groups.max()) + 1,
+        "draws": study.draws,
+        "families": study.models + study.others,
+        "assumed": {"recall": RECALL, "draw_sd": DRAW_SD},
+        "studies": promise.studies,
         "by_discordance": [
             {
                 "discordance": share,
-                "power": power.power_at(documents, share, margin, alpha),
-                "documents_for_80_percent": power.required_documents(share, margin, alpha),
+                "power": found.any_size,
+                "by_size": found.by_size,
+                "standard_error": found.standard_error,
+                "documents_for_80_percent": found.documents_needed,
             }
-            for share in (0.05, 0.1, 0.2)
+            for share, found in promise.by_discordance.items()
         ],
     }
 
@@ -145,7 +157,7 @@ def _show(found: dict[str, Any]) -> None:
     )
     _show_models(found, console)
     _show_ladder(found["ladder"], console)
-    _show_power(found["power"], found["ladder"]["test_documents"], console)
+    _show_power(found["power"], console)
 
 
 def _show_models(found: dict[str, Any], console: Console) -> None:
@@ -207,14 +219,31 @@ def _show_ladder(ladder: dict[str, Any], console: Console) -> None:
     )
 
 
-def _show_power(power: dict[str, Any], documents: int, console: Console) -> None:
+def _show_power(power: dict[str, Any], console: Console) -> None:
+    from medsweep.report import words
+
+    if not power["by_discordance"]:
+        console.print("power: there is no candidate to compare with the reference")
+        return
+    groups = "" if power["groups"] is None else f" in {power['groups']} groups"
+    shared = words.plural(power["families"], "system")
     console.print(
-        f"power of one comparison of accuracies, margin {power['margin']:g}, one-sided alpha "
-        f"{power['alpha']:g}, no true difference:"
+        f"power: how often one tuned model as good as the reference would be shown to match, in "
+        f"{power['studies']} simulated sweeps of {words.metric_name(power['metric'])}, "
+        f"{power['documents']} test documents{groups}, {words.plural(power['draws'], 'draw')}, "
+        f"margin {power['margin']:g}, one-sided alpha {power['alpha']:g} over {shared}:"
     )
     for row in power["by_discordance"]:
+        sizes = words.listed(f"{share:.0%} with n={n}" for n, share in row["by_size"].items())
+        needed = row["documents_for_80_percent"]
+        documents = f"about {needed} documents" if needed else "more draws, or far more documents"
         console.print(
-            f"  where the two disagree on {row['discordance']:.0%} of the documents: "
-            f"{row['power']:.0%} with these {documents}; 80 % needs "
-            f"{row['documents_for_80_percent']}"
+            f"  where two systems disagree on {row['discordance']:.0%} of the documents: "
+            f"{row['power']:.0%} (±{2 * row['standard_error']:.0%}; {sizes}); 80 % needs "
+            f"{documents}"
         )
+    assumed = power["assumed"]
+    console.print(
+        f"  if systems find {assumed['recall']:.0%} of gold, scores of draws differ by a standard "
+        f"deviation of {assumed['draw_sd']:g}, and no other system matches"
+    )

@@ -23,7 +23,7 @@ def show(
         console: to print on; it decides the width, 80 columns where there is no terminal.
     """
     from medsweep.cli.shown import shown as lines
-    from medsweep.report import headline, words
+    from medsweep.report import headline, sentences, words
 
     console = console or Console()
     for line in lines(verdict):
@@ -53,7 +53,8 @@ def show(
             _row(table, other["arm"], other, other.get("diff"), other.get("diff_lower"), result)
     console.print(table, highlight=False, markup=False)
     console.print(headline(verdict), highlight=False, markup=False)
-    for note in verdict.get("notes", []):
+    judged = sentences.judged(verdict)
+    for note in [*verdict.get("notes", []), *([judged] if judged else [])]:
         console.print(f"note: {note}", highlight=False, markup=False)
     if folder is not None:
         console.print(f"report: {folder / 'report.html'}", highlight=False, soft_wrap=True)

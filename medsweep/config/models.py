@@ -112,7 +112,7 @@ class DecideConfig(ConfigSection):
 
     margin: Annotated[float, Field(lt=1)]
     """How much worse is still as good, in points of the metric (0.05: five percentage points)."""
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    alpha: Annotated[float, Field(ge=1e-6, lt=0.5)] = 0.05
     """Probability of any false match in the whole sweep, one-sided."""
     systems: Literal["all", "tuned"] = "all"
     """Which systems are judged together in one correction: all of them, which names the simplest
@@ -129,6 +129,8 @@ class DecideConfig(ConfigSection):
                 "margin must be above 0: nothing can be shown to be at least exactly as good; "
                 "say how much worse is still acceptable, such as 0.05"
             )
+        if value < 1e-6:
+            raise ValueError("margin must be 0.000001 or more: nobody has the documents for less")
         return value
 
 

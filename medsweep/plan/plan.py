@@ -13,6 +13,9 @@ from medsweep.record.trial import Cell
 from medsweep.tasks import MethodName, TaskKind
 from medsweep.training.recipe import Recipe
 
+# Arms that learn from the training documents.
+LEARNING = ("majority", "dictionary", "tfidf", "probe", "few_shot")
+
 
 @dataclass(frozen=True, slots=True)
 class Fold:
@@ -98,6 +101,23 @@ class Plan:
         is_candidate = model.id in {m.id for m in self.sweep.models}
         own = reference.draws if is_reference and not is_candidate else None
         return own or self.sweep.draws
+
+    @property
+    def reference_cells(self) -> tuple[Cell, ...]:
+        """The cells of a tuned reference, by fold; none for another arm."""
+        if self.reference["arm"] != "finetuned":
+            return ()
+        at = self.reference["model"], self.workload.sizes[-1]
+        return tuple(c for c in self.cells if c.key == at)
+
+    @property
+    def reference_draws(self) -> int:
+        """A reference that learns from the training documents has a prediction a draw."""
+        if cells := self.reference_cells:
+            return self.draws_of(cells[0])
+        first = self.workload.arms[0]
+        learns = first.arm in LEARNING or first.options.get("k", 0) > 0
+        return self.sweep.draws if learns else 1
 
     @property
     def evaluations(self) -> int:

@@ -65,6 +65,8 @@ def _section(name: str, title: str, blocks: list[Any]) -> Section:
 
 def _verdict(verdict: Mapping[str, Any]) -> list[Block]:
     notes = [str(n) for n in verdict.get("notes", [])]
+    if (judged := sentences.judged(verdict)) is not None:
+        notes.append(judged)
     if (assay := sentences.assay(verdict)) is not None:
         notes.append(assay)
     if verdict["power"]["enough"] is False:

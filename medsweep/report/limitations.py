@@ -27,6 +27,11 @@ def limitations(verdict: Mapping[str, Any]) -> list[str]:
     ]
     if cells and few == 1:
         items.append("At least one cell has one draw of its training set: its luck is unknown.")
+    if verdict.get("judged"):
+        items.append(
+            "Earlier verdicts on the same test documents are counted for one user on one machine, "
+            "and a test set of which a document or a label was changed counts as another one."
+        )
     items += _draws_shown(verdict)
     if 1 < few < 5:
         items.append(

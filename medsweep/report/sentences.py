@@ -240,7 +240,7 @@ def _training(verdict: Mapping[str, Any], sweep: Mapping[str, Any]) -> list[str]
                     "Models of which no cell was confirmed kept their share of the error rate."
                 )
     text += _reference_training(verdict, sweep)
-    text.append(_evaluation(sweep))
+    text.append(_evaluation(verdict, sweep))
     return text
 
 
@@ -260,15 +260,47 @@ def _reference_training(verdict: Mapping[str, Any], sweep: Mapping[str, Any]) ->
     ]
 
 
-def _evaluation(sweep: Mapping[str, Any]) -> str:
+def _evaluation(verdict: Mapping[str, Any], sweep: Mapping[str, Any]) -> str:
     how = (sweep.get("data") or {}).get("evaluation") or {}
     if how.get("kind") != "crossval":
-        return "The test set was predicted once and took no part in any choice of this sweep."
+        return (
+            "The test set was predicted once and took no part in any choice of this sweep"
+            f"{_earlier(verdict)}."
+        )
     return (
         f"Evaluation was by {how['folds']}-fold cross-validation over all documents, groups kept "
         "together: every choice was made anew within the training side of each fold, each document "
         "was predicted once a draw by an adapter that had not seen it, and these predictions were "
-        "pooled."
+        f"pooled{_earlier(verdict)}."
+    )
+
+
+def _earlier(verdict: Mapping[str, Any]) -> str:
+    """What the ledger says of other verdicts on the same documents."""
+    judged = verdict.get("judged") or {}
+    if not judged.get("number"):
+        return "; whether its documents have judged before was not recorded"
+    if judged["number"] == 1:
+        return "; no earlier verdict on its documents is on record"
+    return (
+        f"; it was the {words.ordinal(judged['number'])} verdict on these documents, so that what "
+        "was decided between the verdicts may have been chosen by them"
+    )
+
+
+def judged(verdict: Mapping[str, Any]) -> str | None:
+    """How often these test documents have judged, where it is not once; None for older verdicts."""
+    found = verdict.get("judged")
+    if not found or found["number"] == 1:
+        return None
+    if found["number"] is None:
+        return (
+            "How often these test documents have judged is not known: the ledger in the user's "
+            f"state folder cannot be kept ({found['problem']})."
+        )
+    return (
+        f"This is the {words.ordinal(found['number'])} verdict on these test documents: what was "
+        "changed after an earlier one was seen may have been chosen by them, which no bound covers."
     )
 
 

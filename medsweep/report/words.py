@@ -30,6 +30,20 @@ ARM_NAMES = {
 }
 
 
+_ORDINALS = (
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+)
+
+
 class Decision(Enum):
     """What can be said of a cell."""
 
@@ -160,6 +174,14 @@ def share_level(alpha: float) -> str:
 def plural(count: int, noun: str, many: str | None = None) -> str:
     """``1 draw``, ``3 draws``."""
     return f"{count} {noun if count == 1 else many or noun + 's'}"
+
+
+def ordinal(number: int) -> str:
+    """``third``; ``21st`` where no word is short."""
+    if number <= len(_ORDINALS):
+        return _ORDINALS[number - 1]
+    ending = "th" if number // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def listed(items: Iterable[object]) -> str:

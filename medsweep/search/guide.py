@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from statistics import fmean
 
-from medsweep.config import ArmConfig
 from medsweep.plan.plan import Plan
 from medsweep.record.records import Records, TrialRecord
 from medsweep.record.trial import Cell, CellKey
@@ -20,9 +19,6 @@ from medsweep.search.frontier import (
     interim_analysis,
 )
 
-# Arms whose predictions depend on the training documents; with examples (k) an endpoint's do, too.
-LEARNING = ("majority", "dictionary", "tfidf", "probe", "few_shot")
-
 
 class Guide:
     """Says which cells of ``plan`` are worth going on with."""
@@ -30,7 +26,7 @@ class Guide:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         # A tuned reference is searched as in a grid, whatever candidates show.
-        self.reference = reference_cells(plan)
+        self.reference = plan.reference_cells
         self.design = design_of(plan, self.reference)
         self._sizes = dict(self.design.chains)
 
@@ -100,20 +96,6 @@ def _ranking(records: Records, cell: Cell) -> list[TrialRecord]:
     return sorted(tried, key=lambda r: (r.status != "finished", -(r.best or 0.0), r.trial.number))
 
 
-def reference_cells(plan: Plan) -> tuple[Cell, ...]:
-    """The cells of a tuned reference, by fold; none for another arm."""
-    if plan.reference["arm"] != "finetuned":
-        return ()
-    at = plan.reference["model"], plan.workload.sizes[-1]
-    return tuple(c for c in plan.cells if c.key == at)
-
-
-def _draws_of(reference: ArmConfig, plan: Plan) -> int:
-    """A reference that learns from the training documents has a prediction a draw."""
-    learns = reference.arm in LEARNING or reference.options.get("k", 0) > 0
-    return plan.sweep.draws if learns else 1
-
-
 def design_of(plan: Plan, reference: tuple[Cell, ...]) -> FrontierDesign:
     """What is known of a sweep before anything is trained."""
     work, sweep = plan.workload, plan.sweep
@@ -126,7 +108,7 @@ def design_of(plan: Plan, reference: tuple[Cell, ...]) -> FrontierDesign:
         alpha=sweep.decide.alpha,
         draws=sweep.draws,
         reference=plan.reference["model"] or "",
-        reference_draws=plan.draws_of(reference[0]) if reference else _draws_of(work.arms[0], plan),
+        reference_draws=plan.reference_draws,
         dev=len(dev),
         test=len(test),
         drops=len(work.folds) == 1,

@@ -6,6 +6,7 @@ An Introduction to the Bootstrap, 1993; Berg-Kirkpatrick et al., EMNLP 2012, for
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,12 +18,23 @@ from scipy import stats
 from medsweep.stats.metrics import Counts
 
 Array = NDArray[np.float64]
+# Weights drawn at once: 100,000 documents would else take 5 GB.
+AT_ONCE = 1 << 24
 
 
 def resample(documents: int, resamples: int, rng: Generator) -> NDArray[np.float32]:
     """Draw bootstrap weights: (resamples, documents), each row adding up to ``documents``."""
     share = np.full(documents, 1 / documents)
     return rng.multinomial(documents, share, size=resamples).astype(np.float32)
+
+
+def resample_in_parts(
+    documents: int, resamples: int, rng: Generator, most: int = AT_ONCE
+) -> Iterator[NDArray[np.float32]]:
+    """The rows of :func:`resample` a few at a time: at most ``most`` numbers, or one row."""
+    rows = max(1, most // documents)
+    for start in range(0, resamples, rows):
+        yield resample(documents, min(rows, resamples - start), rng)
 
 
 @dataclass(frozen=True)
@@ -78,3 +90,8 @@ def _bca_levels(estimate: float, replicates: Array, jackknife: Array, levels: Ar
 def jackknife(counts: Counts) -> Array:
     """Scores with each document (or group) left out: (documents, systems)."""
     return counts.scores((1 - np.eye(counts.documents)).astype(np.float32))
+
+
+def replicate(counts: Counts, parts: Iterable[NDArray[np.float32]]) -> Array:
+    """Scores under each row of weights: (resamples, systems)."""
+    return np.concatenate([counts.scores(weights) for weights in parts])

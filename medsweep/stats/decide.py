@@ -31,6 +31,8 @@ from medsweep.stats.verdict import (
 )
 
 RESAMPLES = 4_000
+# The least margin and alpha: nobody has the documents for less, and numbers stay finite.
+LEAST = 1e-6
 BARRED = (
     "the reference is not shown to be better than the majority by more than the margin, so that "
     "to match it shows nothing"
@@ -110,8 +112,8 @@ def decide(
         reference: ``{"arm": …, "model": …}``; the model may be left out, ``None`` or ``""`` where
             the arm has one or none. Of several training sizes the largest is taken, of several
             draws the mean.
-        margin: largest loss of the metric that still counts as a match, above 0.
-        alpha: one-sided family-wise error rate, in (0, 0.5).
+        margin: largest loss of the metric that still counts as a match, in [1e-6, 1).
+        alpha: one-sided family-wise error rate, in [1e-6, 0.5).
         params: parameters by model; without them ``smallest`` stays empty.
         groups: group (patient) by document id, or the name of a column: groups are resampled in
             place of documents. A document without one is a group of its own.
@@ -217,6 +219,7 @@ def _verdict(
             [(r.entry, r.shown) for r in own],
         ),
         curves=learning_curves(judge, [*candidates, ref], np.random.default_rng([seed, 1])),
+        test_set=panel.digest,
         provenance=dict(design.provenance or {}),
     )
 
@@ -253,9 +256,11 @@ def _reference(judge: Judge, params: Mapping[str, int]) -> ReferenceResult:
 def _check_options(task: str, metric: str, margin: float, alpha: float, design: Design) -> None:
     check_metric(task, metric)
     for name, value, most in (("margin", margin, 1), ("alpha", alpha, 0.5)):
-        if not (isinstance(value, (int, float)) and 0 < value < most):
+        if not (isinstance(value, (int, float)) and LEAST <= value < most):
             raise ConfigError(
-                f"{name} is {value!r}", where=f"decide.{name}", fix=f"give a number in (0, {most})"
+                f"{name} is {value!r}",
+                where=f"decide.{name}",
+                fix=f"give a number from {LEAST:f} to below {most}",
             )
     if design.systems not in ("all", "tuned"):
         raise ConfigError(

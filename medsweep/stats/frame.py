@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -58,6 +59,14 @@ class Panel:
     preds: NDArray[np.object_]
     entries: list[Entry]
     groups: NDArray[np.intp] | None
+
+    @property
+    def digest(self) -> str:
+        """One hash over ids and gold: what a test set is known by."""
+        digest = hashlib.sha256()
+        for part in (text for pair in zip(self.ids, self.gold, strict=True) for text in pair):
+            digest.update(str(part).encode("utf-8", "surrogatepass") + b"\0")
+        return digest.hexdigest()
 
 
 def read_panel(

@@ -53,7 +53,10 @@ def tango(better: int, worse: int, documents: int, alpha: float = 0.05) -> Inter
 
 
 def tango_statistic(
-    better: NDArray[np.int64] | int, worse: NDArray[np.int64] | int, documents: int, delta: float
+    better: NDArray[np.int64] | float,
+    worse: NDArray[np.int64] | float,
+    documents: int,
+    delta: float,
 ) -> NDArray[np.float64]:
     """Tango's score statistic of the null hypothesis that the difference is ``delta``.
 

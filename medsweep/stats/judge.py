@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +72,7 @@ class Evidence:
         if panel.groups is not None:
             counts = counts.grouped(panel.groups)
         rng = np.random.default_rng(seed)
-        weights = bootstrap.resample(counts.documents, resamples, rng)
+        weights = bootstrap.resample_in_parts(counts.documents, resamples, rng)
         return cls.measure(counts, panel.entries, weights, right, pool, grouped=grouped)
 
     @classmethod
@@ -80,7 +80,7 @@ class Evidence:
         cls,
         counts: Counts,
         entries: list[Entry],
-        weights: NDArray[np.float32],
+        weights: Iterable[NDArray[np.float32]],
         right: NDArray[np.bool_] | None = None,
         pool: int | None = None,
         *,
@@ -91,12 +91,47 @@ class Evidence:
         Args:
             counts: of every system.
             entries: whose rows they are.
-            weights: (resamples, documents): how often each was drawn.
+            weights: parts (resamples, documents): how often each was drawn.
             right: see :class:`Evidence`.
             pool: documents that training sets are drawn from.
             grouped: whether what is resampled are groups.
         """
-        scores, replicates = counts.scores(), counts.scores(weights)
+        without = bootstrap.jackknife(counts) if counts.documents <= MANY else None
+        replicates = bootstrap.replicate(counts, weights)
+        return cls._gathered(counts, entries, replicates, without, right, pool, grouped)
+
+    @classmethod
+    def approximate(
+        cls,
+        counts: Counts,
+        entries: list[Entry],
+        right: NDArray[np.bool_] | None = None,
+        pool: int | None = None,
+        *,
+        grouped: bool = False,
+    ) -> Evidence:
+        """The same without resampling, for the many studies of a simulation.
+
+        In place of replicates stand as many points as documents, of which variances and covariances
+        are those that the bootstrap has to first order.
+        """
+        scores, influence = counts.scores(), counts.influence()
+        spread = scores + math.sqrt(counts.documents) * influence
+        without = scores - influence
+        return cls._gathered(counts, entries, spread, without, right, pool, grouped)
+
+    @classmethod
+    def _gathered(
+        cls,
+        counts: Counts,
+        entries: list[Entry],
+        replicates: Array,
+        without: Array | None,
+        right: NDArray[np.bool_] | None,
+        pool: int | None,
+        grouped: bool,
+    ) -> Evidence:
+        scores = counts.scores()
         seen = {
             key_of(e): variance.draw_spread(scores[list(e.rows)], replicates[:, list(e.rows)])
             for e in entries
@@ -105,7 +140,6 @@ class Evidence:
             key_of(e): variance.from_finite_pool(seen[key_of(e)], e.train_size or 0, pool)
             for e in entries
         }
-        few = counts.documents <= MANY
         units = float(counts.units)
         if grouped:
             units = variance.effective_units(counts.gold.sum(axis=1, dtype=float))
@@ -116,7 +150,7 @@ class Evidence:
             replicates,
             _pool(entries, spreads, pool),
             spreads,
-            bootstrap.jackknife(counts) if few else None,
+            without,
             pool,
             units,
             grouped,
@@ -270,7 +304,7 @@ class Judge:
         floor = variance.least_variance(abs(self.margin), ev.units)
         error = np.array(parts), np.array(dfs)
         width = float(variance.half_width(*error, self.alpha, floor))
-        p = float(variance.p_value(diff + self.margin, *error, floor))
+        p = variance.p_value(diff + self.margin, *error, floor)
         draws = max(sum(parts[1:]) - within, 0.0)
         return Bound(diff, diff - width, p, max(sum(parts) - draws, floor), draws)
 

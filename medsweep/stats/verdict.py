@@ -221,6 +221,7 @@ class Verdict:
         reason: why one of the two is missing, or what else limits the verdict.
         power: what the test set can decide.
         curves: a learning curve a candidate model.
+        test_set: digest of the test documents' ids and gold.
         provenance: handed through.
     """
 
@@ -240,6 +241,7 @@ class Verdict:
     reason: str | None
     power: Power
     curves: list[Curve]
+    test_set: str
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from medsweep.plan.plan import Plan
+from medsweep.record.ledger import enter_verdict
 from medsweep.record.records import Records
 from medsweep.record.trial import CellKey
 from medsweep.report import write_report
@@ -27,6 +28,7 @@ from medsweep.sweep.results import (
     write_json,
     write_parquet,
 )
+from medsweep.sweep.tracked import tracking_key
 
 
 def conclude(plan: Plan, records: Records, folder: SweepFolder) -> dict[str, Any]:
@@ -41,6 +43,7 @@ def conclude(plan: Plan, records: Records, folder: SweepFolder) -> dict[str, Any
     decided = _decide(plan, predictions, complete)
     verdict: dict[str, Any] = decided.to_dict()
     verdict["name"] = plan.sweep.name
+    verdict["judged"] = enter_verdict(decided.test_set, tracking_key(records.start)).to_dict()
     verdict["notes"] = [*plan.notes, *missing]
     verdict["strategy"] = strategy_of(plan, records, given_up)
     _add_recipes(records, verdict)

@@ -18,7 +18,7 @@ from medsweep.record.folder import TrialFolder, write_whole
 from medsweep.record.records import Records
 from medsweep.record.trial import Cell, CellKey, Trial
 from medsweep.search.frontier import GivenUp
-from medsweep.search.guide import Guide, reference_cells
+from medsweep.search.guide import Guide
 from medsweep.training.recipe import METADATA
 
 
@@ -160,7 +160,7 @@ def complete_cells(
 
 def absent_models(plan: Plan, complete: Collection[CellKey]) -> set[str]:
     """Candidate models of which no cell is complete."""
-    reference = {c.key for c in reference_cells(plan)}
+    reference = {c.key for c in plan.reference_cells}
     planned = {c.model for c in plan.cells if c.key not in reference}
     return planned - {key[0] for key in complete if key not in reference}
 

@@ -113,4 +113,11 @@ def finished(verdict: Mapping[str, Any], folder: SweepFolder) -> Ending:
             "smallest_params": float(smallest["params"]),
             "smallest_train_size": float(smallest["train_size"]),
         }
-    return Ending("finished", summary, files)
+    return Ending("finished", summary, files, _judged(verdict))
+
+
+def _judged(verdict: Mapping[str, Any]) -> dict[str, str]:
+    """The test set's digest, and which verdict on it this is; a verdict of 0.1 has neither."""
+    number = (verdict.get("judged") or {}).get("number")
+    tags = {"test_set": verdict.get("test_set"), "verdict_on_test_set": number}
+    return {name: str(value) for name, value in tags.items() if value is not None}

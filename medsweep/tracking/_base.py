@@ -19,11 +19,13 @@ class Ending:
         status: of the whole.
         summary: its headline numbers.
         files: files and folders to keep.
+        tags: of the whole, by name.
     """
 
     status: Status
     summary: Mapping[str, float] = field(default_factory=dict)
     files: Sequence[Path] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class Tracker(Protocol):

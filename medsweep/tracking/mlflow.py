@@ -115,6 +115,8 @@ class MlflowTracker:
                     raise
         for name, value in ending.summary.items():
             self._client.log_metric(self._parent, name, value)
+        for name, tag in ending.tags.items():
+            self._client.set_tag(self._parent, f"medsweep.{name}", tag)
         self._client.set_terminated(self._parent, STATUSES[ending.status])
         for path in filter(Path.exists, ending.files):
             if path.is_dir():

@@ -73,6 +73,30 @@ class TestDecide:
             page = (out / "report.html").read_text()
             assert (tmp_path / "again.html").read_text() == page
 
+    def test_a_question_is_counted_once_and_another_one_again(
+        self, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+        ask = ("decide", files / "p.csv", *BASE[:-1])
+        assert "verdict on these test" not in called(*ask, "0.05").stdout
+        assert "verdict on these test" not in called(*ask, "0.05").stdout
+        done = called(*ask, "0.04", "--out", tmp_path / "out")
+        assert "second verdict on these test documents" in " ".join(done.stdout.split())
+        judged = json.loads((tmp_path / "out" / "verdict.json").read_text())["judged"]
+        assert (judged["number"], len(judged["earlier"])) == (2, 1)
+        assert "second verdict on these test" in (tmp_path / "out" / "report.html").read_text()
+
+    def test_a_ledger_that_cannot_be_written_costs_a_note(
+        self, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "state").write_text("")
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+        done = called("decide", files / "p.csv", *BASE)
+        assert done.returncode == 0
+        assert "How often these test documents have judged is not known" in " ".join(
+            done.stdout.split()
+        )
+
     def test_what_is_judged_and_how_can_be_said(self, files: Path, tmp_path: Path) -> None:
         options = (
             "--systems",

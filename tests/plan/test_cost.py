@@ -92,13 +92,15 @@ def test_plan_says_it_as_json_and_as_tables(sweep_file: Callable[..., Path]) -> 
     (model,) = found["models"].values()
     assert model["arm_tokens"] > 0
     assert [r["documents"] for r in found["ladder"]["sizes"]] == [9, 18]
-    assert found["power"]["by_discordance"][0]["documents_for_80_percent"] == 158
+    power = found["power"]
+    assert (power["metric"], power["draws"], power["families"]) == ("macro_f1", 2, 2)
+    assert [list(row["by_size"]) for row in power["by_discordance"]] == [["9", "18"]] * 3
     shown = " ".join(CliRunner().invoke(cli, ["plan", path]).output.split())
     for words in (
         "trained on",
         "adapters a host",
         "memory a host",
         "stopped early",
-        "80 % needs 158",
+        "shown to match, in 100 simulated sweeps of macro F1, 30 test documents, 2 draws",
     ):
         assert words in shown

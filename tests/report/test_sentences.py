@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from medsweep.report import headline, sentences
+from medsweep.report import headline, sentences, words
 from medsweep.report.limitations import limitations
 from tests.report.simulate import SWEEP, predictions, verdict
 
@@ -55,6 +55,32 @@ def test_a_reference_at_the_majority_is_told(table: pd.DataFrame) -> None:
 def test_only_a_sweep_fixes_its_margin_beforehand(found: dict[str, Any]) -> None:
     assert "fixed beforehand" in " ".join(sentences.methods(found, SWEEP))
     assert "fixed beforehand" not in " ".join(sentences.methods(found, None))
+
+
+@pytest.mark.parametrize(
+    ("number", "told", "method"),
+    [
+        (None, "cannot be kept (No space left on device)", "was not recorded."),
+        (1, None, "no earlier verdict on its documents is on record."),
+        (3, "This is the third verdict on these test documents", "it was the third verdict"),
+    ],
+)
+def test_the_sentence_on_the_test_set_follows_from_the_ledger(
+    found: dict[str, Any], number: int | None, told: str | None, method: str
+) -> None:
+    problem = "No space left on device" if number is None else None
+    judged = {**found, "judged": {"number": number, "problem": problem, "earlier": []}}
+    said = sentences.judged(judged)
+    assert (said is None) if told is None else (said is not None and told in said)
+    assert method in sentences.methods(judged, SWEEP)[0]
+    assert sentences.judged(found) is None
+    assert "was not recorded" in sentences.methods(found, SWEEP)[0]
+
+
+def test_ordinals_are_words_up_to_ten() -> None:
+    numbers = (1, 10, 11, 12, 21, 22, 23, 24, 111)
+    wanted = ["first", "tenth", "11th", "12th", "21st", "22nd", "23rd", "24th", "111th"]
+    assert [words.ordinal(n) for n in numbers] == wanted
 
 
 @pytest.mark.parametrize(("metric", "tango"), [("accuracy", True), ("macro_f1", False)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medsweep.stats.bootstrap import interval, jackknife, resample
+from medsweep.stats.bootstrap import interval, jackknife, resample, resample_in_parts
 from medsweep.stats.metrics import count
 
 
@@ -27,6 +27,14 @@ def test_resamples_keep_the_number_of_documents() -> None:
     weights = resample(7, 50, np.random.default_rng(0))
     assert weights.shape == (50, 7)
     assert (weights.sum(axis=1) == 7).all()
+
+
+@pytest.mark.parametrize("most", [1, 20, 1000])
+def test_parts_are_the_same_resamples(most: int) -> None:
+    whole = resample(7, 50, np.random.default_rng(0))
+    parts = list(resample_in_parts(7, 50, np.random.default_rng(0), most))
+    assert all(part.size <= max(most, 7) for part in parts)
+    assert np.array_equal(np.concatenate(parts), whole)
 
 
 def test_variance_of_accuracy_is_binomial() -> None:

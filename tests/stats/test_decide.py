@@ -27,6 +27,7 @@ KEYS = {
     "cells",
     "arms",
     "simplest",
+    "test_set",
     "smallest",
     "fewest_labels",
     "reason",
@@ -135,6 +136,13 @@ def test_the_dictionary_has_the_keys_of_verdict_json_and_is_json() -> None:
     assert {"arm", "model", "params", "train_size", "score", "ci"} <= set(found["reference"])
     assert found["cells"][0]["labels_used"] == 80
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_a_test_set_is_known_by_ids_and_gold() -> None:
+    frame = sweep(1, 30)
+    known = run(frame).test_set
+    assert run(frame.sample(frac=1, random_state=1), margin=0.1).test_set == known
+    assert run(frame[frame["doc_id"] != frame["doc_id"].iloc[0]]).test_set != known
 
 
 def test_a_cell_score_is_the_mean_over_its_draws() -> None:
@@ -325,7 +333,22 @@ def test_ner_is_decided_by_span_f1() -> None:
     assert found.power.documents == 150
 
 
-@pytest.mark.parametrize("margin", [0, -0.1, 1, float("nan")])
+@pytest.mark.parametrize("documents", [1, 2, 40])
+@pytest.mark.parametrize("margin", [1e-6, 1e-4, 0.999])
+@pytest.mark.parametrize("alpha", [1e-6, 0.499])
+def test_extreme_margins_levels_and_few_documents_are_decided(
+    documents: int, margin: float, alpha: float
+) -> None:
+    frame = sweep(2, documents)
+    for metric in ("accuracy", "macro_f1"):
+        found = run(frame, metric=metric, margin=margin, alpha=alpha)
+        assert found.power.documents == documents
+        assert all(0 <= c.adapter.p_adjusted <= 1 for c in found.cells if c.adapter.p_adjusted)
+    if margin < 0.01 and documents < 40:
+        assert found.smallest is None
+
+
+@pytest.mark.parametrize("margin", [0, -0.1, 1, 1e-7, float("nan")])
 def test_a_useless_margin_is_refused(margin: float) -> None:
     with pytest.raises(ConfigError, match="margin"):
         run(sweep(1, 20), margin=margin)
@@ -339,6 +362,8 @@ def test_bad_options_are_refused_with_what_would_do() -> None:
         run(frame, reference={"arm": "finetuned"})
     with pytest.raises(ConfigError, match="alpha"):
         run(frame, alpha=0.7)
+    with pytest.raises(ConfigError, match=r"from 0\.000001 to below 0\.5"):
+        run(frame, alpha=1e-300)
     with pytest.raises(ConfigError, match="no metric"):
         run(frame, metric="span_f1")
 

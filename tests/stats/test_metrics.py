@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -174,3 +175,14 @@ def test_groups_add_up() -> None:
     one = np.array([[2, 0]], dtype=np.float32)
     both = np.array([[2, 0, 0, 2]], dtype=np.float32)
     assert grouped.scores(one) == pytest.approx(counts.scores(both))
+
+
+def test_many_groups_take_no_more_memory_than_their_documents() -> None:
+    gold = ["a", "b"] * 15_000
+    counts = count("classification", gold, [gold], "accuracy")
+    tracemalloc.start()
+    grouped = counts.grouped(np.arange(30_000) // 2)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grouped.documents == 15_000
+    assert most < 16 << 20

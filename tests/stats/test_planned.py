@@ -10,7 +10,7 @@ import pytest
 
 from medsweep.errors import ConfigError
 from medsweep.stats import power
-from medsweep.stats.planned import Study, simulate_power
+from medsweep.stats.planned import PlannedPower, Study, simulate_power
 
 GOLD = ["a"] * 180 + ["b"] * 90 + ["c"] * 30
 
@@ -24,17 +24,21 @@ def test_one_adapters_accuracy_has_the_exact_power() -> None:
     assert found.standard_error == pytest.approx(0.018, abs=0.01)
 
 
-def promised(metric: str = "macro_f1", **changes: Any) -> float:
-    study = Study("classification", metric, GOLD, **changes)
-    return simulate_power(study, recall=0.85, discordance=0.1, draw_sd=0.02, studies=60).any_size
+def promised(draw_sd: float = 0.02, **changes: Any) -> float:
+    study = Study("classification", "macro_f1", GOLD, **changes)
+    return simulate_power(
+        study, recall=0.85, discordance=0.1, draw_sd=draw_sd, studies=100
+    ).any_size
 
 
 def test_what_costs_power_costs_power() -> None:
     alone = promised(draws=3)
     assert alone < promised(draws=5, margin=0.1)
-    assert promised(draws=3, models=4, baselines=3, sizes=(50, 100)) < alone
+    assert promised(draws=3, models=4, others=3, sizes=(50, 100)) < alone
     assert promised(draws=3, groups=np.arange(300) // 10) < alone
-    assert promised(draws=3, pool=120) < alone
+    assert promised(draws=3, pool=190, margin=0.1, draw_sd=0.05) < promised(
+        draws=3, margin=0.1, draw_sd=0.05
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,6 +58,23 @@ def test_every_metric_has_a_power(task: str, metric: str, value: Any) -> None:
     assert found.any_size > 0.5
     again = simulate_power(study, recall=0.8, discordance=0.1, draw_sd=0.005, studies=20)
     assert again == found
+
+
+def test_the_documents_that_are_needed_bring_the_power() -> None:
+    def power_of(documents: int) -> PlannedPower:
+        gold = (["a", "a", "b", "c"] * documents)[:documents]
+        study = Study("classification", "macro_f1", gold, draws=3)
+        return simulate_power(study, recall=0.8, discordance=0.1, draw_sd=0.005, studies=300)
+
+    needed = power_of(200).documents_needed
+    assert needed is not None
+    assert power_of(needed).any_size == pytest.approx(0.8, abs=0.08)
+
+
+def test_more_documents_do_not_help_where_draws_differ_too_much() -> None:
+    study = Study("classification", "macro_f1", GOLD * 4, draws=2)
+    found = simulate_power(study, recall=0.8, discordance=0.1, draw_sd=0.05, studies=100)
+    assert found.documents_needed is None
 
 
 def test_the_metric_has_to_be_the_tasks() -> None:

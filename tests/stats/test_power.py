@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from medsweep.stats import power
 from medsweep.stats.intervals import tango
 from medsweep.stats.power import (
     approximate_documents,
@@ -53,3 +56,28 @@ def test_documents_needed_from_what_was_seen() -> None:
     # Document variance 0.1 / 200, no draws: the same as discordance 0.1.
     assert required_from_error(0.1 / 200, 0.0, 200, 0.05) == 248
     assert required_from_error(0.1 / 200, 0.0005, 200, 0.05) is None
+
+
+@pytest.mark.parametrize("margin", [1e-6, 1e-4, 0.002])
+def test_small_margins_need_many_documents_and_little_memory(margin: float) -> None:
+    tracemalloc.start()
+    found = [required_documents(d, margin) for d in (0.05, 0.1, 0.2)]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 100 << 20
+    assert found == pytest.approx(
+        [approximate_documents(d, margin) for d in (0.05, 0.1, 0.2)], 0.02
+    )
+
+
+@pytest.mark.parametrize(("documents", "discordance"), [(10_100, 0.05), (1010, 0.5)])
+def test_many_documents_are_taken_as_normal_without_a_jump(
+    documents: int, discordance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    margins = [0.01, 0.02, 0.05]
+    normal = [power_at(documents, discordance, m, alpha=0.051) for m in margins]
+    power_at.cache_clear()
+    monkeypatch.setattr(power, "MANY", 1000)
+    exact = [power_at(documents, discordance, m, alpha=0.051) for m in margins]
+    power_at.cache_clear()
+    assert normal == pytest.approx(exact, abs=0.0015)

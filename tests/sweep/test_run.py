@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from medsweep.record.ledger import NAME, state_folder
 from tests.commands import (
     CANARY,
     called,
@@ -39,6 +40,7 @@ def mlflow_runs(folder: Path) -> pd.DataFrame:
             "status": run.info.status,
             "said": run.data.tags.get("medsweep.status"),
             "parent": run.data.tags.get("mlflow.parentRunId"),
+            "test_set": run.data.tags.get("medsweep.test_set"),
         }
         for run in client.search_runs([experiment.experiment_id], max_results=1000)
     )
@@ -126,6 +128,12 @@ def test_a_sweep_ends_in_a_verdict(finished: Finished) -> None:
 
     assert called("resume", out).returncode == 0
     assert len(mlflow_runs(folder)) == len(runs)
+    judged = verdict["judged"]
+    assert judged["number"] == 1 + len(judged["earlier"])
+    ledger = (state_folder() / NAME).read_text()
+    assert verdict["test_set"] in ledger
+    assert ledger.count(judged["sweep"]) == 1
+    assert (runs["test_set"].dropna() == verdict["test_set"]).sum() == 1
     no_text_anywhere(folder, done.stdout + done.stderr)
 
 

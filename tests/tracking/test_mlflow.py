@@ -69,7 +69,9 @@ def test_statuses_are_honest_and_curves_are_metrics(uri: str, tmp_path: Path) ->
     report = tmp_path / "report.html"
     report.write_text("<p>")
     files = [report, tmp_path / "deleted.html"]
-    assert tracker.finish([at(2, "stopped")], Ending("finished", {"reference_score": 0.7}, files))
+    assert tracker.finish(
+        [at(2, "stopped")], Ending("finished", {"reference_score": 0.7}, files, {"test_set": "ab"})
+    )
 
     client = mlflow.MlflowClient(tracking_uri=uri)
     (run,), (parent,) = runs(uri), runs(uri, "medsweep.sweep", "k")
@@ -78,6 +80,7 @@ def test_statuses_are_honest_and_curves_are_metrics(uri: str, tmp_path: Path) ->
     assert history(uri, run.info.run_id) == [(10, 0.1), (20, 0.2)]
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics["reference_score"] == 0.7
+    assert parent.data.tags["medsweep.test_set"] == "ab"
     assert [a.path for a in client.list_artifacts(parent.info.run_id)] == ["report.html"]
 
 
