@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import ceil
 
 from medsweep.config import Sweep
@@ -57,7 +58,7 @@ def make_plan(sweep: Sweep, begin: Callable[[str], None] = lambda _: None) -> Pl
         reference_on_dev=sweep.strategy == "frontier" and sweep.reference.arm != "finetuned",
     )
     reference = sweep.reference.model
-    return Plan(
+    plan = Plan(
         sweep=sweep,
         workload=workload,
         budgets=_budgets(sweep, slugs, sizes, len(folds)),
@@ -69,6 +70,11 @@ def make_plan(sweep: Sweep, begin: Callable[[str], None] = lambda _: None) -> Pl
         digest=digest_of(divisions, task.gold),
         notes=(*read.notes, *_unprobed(sweep, slugs)),
     )
+    begin("checking what the verdict will check")
+    # Imported here because nothing before needs pandas.
+    from medsweep.plan.rehearsal import rehearse
+
+    return replace(plan, notes=(*plan.notes, *rehearse(plan)))
 
 
 def _budgets(
