@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from medsweep.cluster.address import RayAddress, ray_address
 from medsweep.config import Sweep, load_sweep
 from medsweep.console import ProgressConsole
 from medsweep.errors import Interrupted
@@ -52,6 +53,7 @@ def run_sweep(
     """
     console, folder = console or ProgressConsole(), SweepFolder(out)
     folder.check_free()
+    joined = ray_address(address)
     with console.status("looking for the models") as status:
         plan = make_plan(sweep, status.update)
     for note in plan.notes:
@@ -62,7 +64,7 @@ def run_sweep(
         folder.check_free()
         journal.clear()
         folder.write_sweep(sweep)
-        return _run(plan, folder, journal, address, console)
+        return _run(plan, folder, journal, joined, console)
 
 
 def resume_sweep(
@@ -81,17 +83,18 @@ def resume_sweep(
         if not records.told and "headline" in records.start:
             track_again(folder, verdict, console)
         return verdict
+    joined = ray_address(address)
     with console.status("looking for the models") as status:
         plan = make_plan(load_sweep(folder.sweep_file), status.update)
     with closing(Journal(folder.journal)) as journal:
-        return _run(plan, folder, journal, address, console)
+        return _run(plan, folder, journal, joined, console)
 
 
 def _run(
     plan: Plan,
     folder: SweepFolder,
     journal: Journal,
-    address: str | None,
+    address: RayAddress | None,
     console: ProgressConsole,
 ) -> dict[str, Any]:
     """Search and conclude, and tell the tracker how it ended."""
@@ -134,7 +137,7 @@ def _search(
     events: Sequence[dict[str, Any]],
     schedule: Schedule,
     tracking: Aside[Tracker],
-    address: str | None,
+    address: RayAddress | None,
     console: ProgressConsole,
 ) -> Records:
     """Run every trial that has not ended yet."""
