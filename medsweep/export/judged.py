@@ -8,7 +8,7 @@ from medsweep import corpus
 from medsweep.config import SourceConfig, Sweep
 from medsweep.corpus import Document
 from medsweep.errors import DataError
-from medsweep.plan.division import read_source
+from medsweep.plan.division import own_folds, read_source
 from medsweep.tasks import Task
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def judged_documents(sweep: Sweep, task: Task, table: pd.DataFrame, fold: int) -
             where=source.path,
             fix="put them back as they were; the check needs the sweep's own test documents",
         )
-    if data.evaluation.kind == "crossval":
+    if data.evaluation.kind == "crossval" and data.evaluation.folds == "split":
+        judged = own_folds(judged, source.path)[fold][1]
+    elif data.evaluation.kind == "crossval":
         judged = corpus.folds(judged, data.evaluation.folds, kind=kind, seed=sweep.seed)[fold][1]
     return [d.without_gold() for d in judged]

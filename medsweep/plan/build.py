@@ -7,8 +7,10 @@ from dataclasses import replace
 from math import ceil
 
 from medsweep.config import Sweep
+from medsweep.errors import raise_all
 from medsweep.plan.arms import check_arms, list_arms
 from medsweep.plan.division import build_folds, digest_of, divide, read_corpus
+from medsweep.plan.inputs import input_problems
 from medsweep.plan.models import named_models, resolve_models
 from medsweep.plan.plan import Plan, Workload
 from medsweep.record.trial import Cell
@@ -28,6 +30,7 @@ def make_plan(sweep: Sweep, begin: Callable[[str], None] = lambda _: None) -> Pl
     Raises:
         InputErrors, DataError, ConfigError, ModelError: the input cannot carry this sweep.
     """
+    raise_all(input_problems(sweep))
     begin("looking for the models")
     slugs, folders = resolve_models(sweep)
     begin("reading documents")

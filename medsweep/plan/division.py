@@ -15,6 +15,9 @@ from medsweep.errors import ConfigError, DataError
 from medsweep.plan.plan import Fold
 from medsweep.prompting.tagging import untaggable
 
+# Of the documents, where one set is held out and the file does not say how many.
+HELD_OUT = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Division:
@@ -75,13 +78,15 @@ def divide(sweep: Sweep, read: Corpus) -> list[Division]:
         DataError: documents of one group are on both sides.
     """
     data, kind = sweep.data, sweep.task.kind
-    if data.evaluation.kind == "crossval":
+    if data.evaluation.kind == "crossval" and data.evaluation.folds == "split":
+        pairs = own_folds(read.train, str(data.train.path))
+    elif data.evaluation.kind == "crossval":
         pairs = corpus.folds(read.train, data.evaluation.folds, kind=kind, seed=sweep.seed)
     elif isinstance(data.test, SourceConfig):
         pairs = [(read.train, read.test)]
     else:
-        assert data.test is not None
-        pairs = [corpus.hold_out(read.train, data.test, kind=kind, seed=sweep.seed)]
+        amount = HELD_OUT if data.test is None else data.test
+        pairs = [corpus.hold_out(read.train, amount, kind=kind, seed=sweep.seed)]
     divisions = []
     for rest, judged in pairs:
         if isinstance(data.dev, SourceConfig):
@@ -90,14 +95,36 @@ def divide(sweep: Sweep, read: Corpus) -> list[Division]:
             # The ladder and dev share the documents that are not for judging: dev is labels spent.
             learn, dev = corpus.hold_out(rest, data.dev, kind=kind, seed=sweep.seed + 1)
         divisions.append(Division(learn, dev, judged))
-    first = divisions[0]
-    if leaks := corpus.leaking_groups(first.train + first.dev, first.test):
-        raise DataError(
-            f"{len(leaks)} groups have documents in both train and test",
-            where=str(data.train.path),
-            fix="put every document of a group on one side",
-        )
+    for division in divisions:
+        if leaks := corpus.leaking_groups(division.train + division.dev, division.test):
+            raise DataError(
+                f"{len(leaks)} groups have documents in both train and test",
+                where=str(data.train.path),
+                fix="put every document of a group on one side",
+            )
     return divisions
+
+
+def own_folds(
+    documents: Sequence[Document], where: str
+) -> list[tuple[list[Document], list[Document]]]:
+    """Each part that the documents' ``split`` makes judges once: ``(rest, judged)``.
+
+    Raises:
+        DataError: a document has no split, or there is one part only.
+    """
+    column = "name its column under data.train.columns.split"
+    if missing := sum(d.split is None for d in documents):
+        raise DataError(
+            f"{missing} of {len(documents)} documents have no split", where=where, fix=column
+        )
+    parts = sorted({d.split or "" for d in documents})
+    if len(parts) < 2:
+        raise DataError("all documents are of one split", where=where, fix=column)
+    return [
+        ([d for d in documents if d.split != part], [d for d in documents if d.split == part])
+        for part in parts
+    ]
 
 
 def build_folds(

@@ -11,9 +11,10 @@ from typing import Any
 from medsweep.cluster.address import RayAddress, ray_address
 from medsweep.config import Sweep, load_sweep
 from medsweep.console import ProgressConsole
-from medsweep.errors import Interrupted
+from medsweep.errors import ConfigError, Interrupted, raise_all
 from medsweep.interrupt import answered_interrupts
 from medsweep.plan.build import make_plan
+from medsweep.plan.inputs import input_problems
 from medsweep.plan.plan import Plan
 from medsweep.record.journal import Journal, read_events
 from medsweep.record.records import Records
@@ -53,7 +54,7 @@ def run_sweep(
     """
     console, folder = console or ProgressConsole(), SweepFolder(out)
     folder.check_free()
-    joined = ray_address(address)
+    joined = _joined(address, sweep)
     with console.status("looking for the models") as status:
         plan = make_plan(sweep, status.update)
     for note in plan.notes:
@@ -65,6 +66,15 @@ def run_sweep(
         journal.clear()
         folder.write_sweep(sweep)
         return _run(plan, folder, journal, joined, console)
+
+
+def _joined(address: str | None, sweep: Sweep) -> RayAddress | None:
+    """Which Ray to join, if any; where that is wrong, with what else is."""
+    try:
+        return ray_address(address)
+    except ConfigError as error:
+        raise_all([error, *input_problems(sweep)])
+        raise
 
 
 def resume_sweep(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,15 +12,10 @@ from medsweep.errors import ConfigError
 
 
 @pytest.fixture
-def listening() -> int:
-    """A port that somebody listens at; closed with the process."""
-    server = socket.create_server(("127.0.0.1", 0))
-    port: int = server.getsockname()[1]
-    _servers.append(server)
-    return port
-
-
-_servers: list[socket.socket] = []
+def listening() -> Iterator[int]:
+    """A port that somebody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
 
 
 @pytest.mark.parametrize("environment", [{}, {"RAY_ADDRESS": ""}, {"TMPDIR": "/tmp"}])

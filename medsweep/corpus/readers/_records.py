@@ -41,6 +41,8 @@ def own_parts(record: Record, reading: Reading, where: str) -> dict[str, Any]:
     columns = reading.columns
     names = {part: getattr(columns, part) for part in Columns.__dataclass_fields__}
     parts = {part: record.get(name) for part, name in names.items()}
+    if columns.split == "split" and parts["split"] is None:
+        parts["split"] = record.get("fold")
     if columns.text not in record and isinstance(record.get("data"), str):
         parts["text"] = record["data"]
     elif columns.text not in record:
