@@ -74,7 +74,7 @@ def _without(raw: dict[str, Any], error: ValidationError) -> Sweep | None:
     """The sweep without what is wrong; None where that is no sweep."""
     rest = copy.deepcopy(raw)
     for item in error.errors(include_url=False, include_input=False):
-        *parents, last = [p for p in item["loc"] if not _is_union_tag(p)] or [None]
+        *parents, last = [p for p in item["loc"] if not _is_union_tag(p)] or [""]
         node: Any = rest
         for part in parents:
             inside = isinstance(node, dict) or (isinstance(node, list) and isinstance(part, int))

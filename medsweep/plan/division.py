@@ -78,10 +78,8 @@ def divide(sweep: Sweep, read: Corpus) -> list[Division]:
         DataError: documents of one group are on both sides.
     """
     data, kind = sweep.data, sweep.task.kind
-    if data.evaluation.kind == "crossval" and data.evaluation.folds == "split":
-        pairs = own_folds(read.train, str(data.train.path))
-    elif data.evaluation.kind == "crossval":
-        pairs = corpus.folds(read.train, data.evaluation.folds, kind=kind, seed=sweep.seed)
+    if data.evaluation.kind == "crossval":
+        pairs = crossed(sweep, read.train)
     elif isinstance(data.test, SourceConfig):
         pairs = [(read.train, read.test)]
     else:
@@ -105,7 +103,21 @@ def divide(sweep: Sweep, read: Corpus) -> list[Division]:
     return divisions
 
 
-def own_folds(
+def crossed(
+    sweep: Sweep, documents: Sequence[Document]
+) -> list[tuple[list[Document], list[Document]]]:
+    """The folds of a cross-validation: each part in turn judges, ``(rest, judged)``.
+
+    Raises:
+        DataError: the documents cannot be divided so.
+    """
+    parts = sweep.data.evaluation.folds
+    if parts == "split":
+        return _own_folds(documents, sweep.data.train.path)
+    return corpus.folds(documents, parts, kind=sweep.task.kind, seed=sweep.seed)
+
+
+def _own_folds(
     documents: Sequence[Document], where: str
 ) -> list[tuple[list[Document], list[Document]]]:
     """Each part that the documents' ``split`` makes judges once: ``(rest, judged)``.

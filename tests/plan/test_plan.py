@@ -118,7 +118,7 @@ def test_everything_that_is_not_there_is_said_at_once(
         "models[0]",
         "models[1]",
     ]
-    assert lines[0].endswith("no such file or folder; there is train.jsonl")
+    assert lines[0].endswith("no such file or folder; there is train.jsonl and test.jsonl")
     # With mistakes in the file itself, too.
     with pytest.raises(InputErrors) as caught:
         load_sweep(path, ["draws=0"], input_problems)
