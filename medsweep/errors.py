@@ -11,7 +11,8 @@ No message ever holds text of a document: name the file, the line and the docume
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 
 
@@ -95,3 +96,79 @@ def suggestion(word: str, known: Sequence[str]) -> str | None:
     """A fix for a name that nothing has: the closest of ``known``; None where none is close."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else None
+
+
+def raise_all(problems: Sequence[InputError]) -> None:
+    """Raise what was found: one problem as itself, several together; nothing where there is none.
+
+    Raises:
+        InputError, InputErrors: as said.
+    """
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise InputErrors(problems)
+
+
+_NOUNS = {
+    "string": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "a mapping of keys",
+    "model": "a mapping of keys",
+    "path": "a path",
+}
+_FORM = re.compile(r"([a-z]+)_(?:type|parsing|from_float|parsing_size|attributes_type)")
+_LIMITS = {
+    "greater_than": ("above", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("below", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
+def in_words(
+    kind: str, message: str, context: Mapping[str, object], given: object
+) -> tuple[str, str]:
+    """A validator's finding as problem and fix.
+
+    Args:
+        kind: pydantic's name of it, such as ``int_parsing``.
+        message: its own words, for kinds that have no others here.
+        context: the limits that were missed.
+        given: the value.
+    """
+    if kind in _LIMITS:
+        words, key = _LIMITS[kind]
+        return f"must be {words} {context[key]}, not {_shown(given)}", "correct the value"
+    if kind == "finite_number":
+        return f"must be a finite number, not {_shown(given)}", "correct the value"
+    if kind in ("too_short", "string_too_short"):
+        return "must not be empty", "give a value, or leave the key out"
+    if (form := _FORM.fullmatch(kind)) and (noun := _NOUNS.get(form.group(1))):
+        return f"must be {noun}, not {_shown(given)}", _quoted(given, noun)
+    return message[:1].lower() + message[1:], "correct it"
+
+
+def _quoted(given: object, noun: str) -> str:
+    if noun != "text":
+        return f"write {noun}"
+    if isinstance(given, bool):
+        return "quote it: yes, no, on and off are truth values without quotes"
+    return "quote it" if isinstance(given, (int, float)) else f"write {noun}"
+
+
+def _shown(given: object) -> str:
+    if given is None:
+        return "empty"
+    if isinstance(given, bool):
+        return "a truth value"
+    if isinstance(given, Mapping):
+        return "a mapping"
+    if isinstance(given, (list, tuple)):
+        return "a list"
+    text = repr(given)
+    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -24,7 +24,11 @@ class ArmOptions(BaseModel):
 
     # Docstrings of keys are what `medsweep explain` says of them.
     model_config = ConfigDict(
-        frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        protected_namespaces=(),
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
 
     def check(self, kind: TaskKind, labels: Sequence[str] | None, where: str) -> None:

@@ -22,7 +22,7 @@ from medsweep.corpus import Document
 from medsweep.errors import ConfigError, RunError
 from medsweep.prompting.prompt import Message
 from medsweep.prompting.window import character_windows
-from medsweep.tasks import Task
+from medsweep.tasks import Task, TaskKind
 from medsweep.tasks.prediction import Prediction
 
 _LONGEST_PAUSE_S = 60.0
@@ -58,6 +58,20 @@ class EndpointOptions(PromptOptions):
     """Whether the server is told the answer's JSON schema, as `response_format`; vLLM, llama.cpp
     and Ollama hold to it."""
 
+    def check(self, kind: TaskKind, labels: Sequence[str] | None, where: str) -> None:
+        """The key must be in the environment."""
+        super().check(kind, labels, where)
+        if self.api_key_env and not self.key():
+            raise ConfigError(
+                f"environment variable {self.api_key_env} is not set",
+                where=f"{where}.api_key_env",
+                fix="export it where the sweep runs",
+            )
+
+    def key(self) -> str:
+        """The server's key, ``""`` where there is none."""
+        return os.environ.get(self.api_key_env, "") if self.api_key_env else ""
+
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Key and documents go to the address in the sweep file, not to where it points."""
@@ -81,13 +95,7 @@ class Endpoint:
         self._url = base if base.endswith(route) else base + route
         self._headers = {"Content-Type": "application/json"}
         if options.api_key_env:
-            key = os.environ.get(options.api_key_env)
-            if not key:
-                raise ConfigError(
-                    f"environment variable {options.api_key_env} is not set",
-                    where="arms.endpoint.options.api_key_env",
-                    fix="export it where the sweep runs",
-                )
+            key = options.key()
             self._headers["Authorization"] = f"Bearer {key}"
 
     def predict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from medsweep.arms._base import ArmOptions
 from medsweep.corpus import Document, Span
 from medsweep.corpus.values import as_value
 from medsweep.errors import ConfigError, DataError
-from medsweep.stats.metrics import labels_of
+from medsweep.stats.values import label_text, labels_of, look_alike
 from medsweep.tasks import Task, TaskKind
 from medsweep.tasks.prediction import Prediction
 
@@ -67,10 +68,13 @@ class Predictions:
         """
         missing = [d.id for d in test if d.id not in self._rows]
         if missing:
+            other = look_alike(self._rows, missing[0])
+            alike = f"; {other} only looks different" if other is not None else ""
             raise DataError(
-                f"{len(missing)} of {len(test)} test documents have no row, such as {missing[0]}",
+                f"{len(missing)} of {len(test)} test documents have no row, such as "
+                f"{missing[0]}{alike}",
                 where=str(self._path),
-                fix="predict every test document",
+                fix="write ids in one way" if alike else "predict every test document",
             )
         return [self._prediction(d.id, self._rows[d.id]) for d in test]
 
@@ -99,9 +103,9 @@ class Predictions:
                     where=str(path),
                     fix="name the columns in options.columns",
                 )
-        ids = [str(v) for v in table[self._id]]
+        ids = [label_text(v) for v in table[self._id]]
         if len(set(ids)) < len(ids):
-            repeated = next(i for i in ids if ids.count(i) > 1)
+            repeated = Counter(ids).most_common(1)[0][0]
             raise DataError(
                 f"document {repeated} has several rows",
                 where=str(path),
@@ -111,10 +115,10 @@ class Predictions:
 
     def _prediction(self, doc_id: str, value: str) -> Prediction:
         if self._task.kind == "classification":
-            # Others' tables write labels in their own case, and with spaces.
-            folded = {label.strip().casefold(): label for label in self._task.labels}
-            exact = value in self._task.labels
-            label = value if exact else folded.get(value.strip().casefold(), value)
+            # Others' tables write labels in their own case.
+            name = label_text(value)
+            folded = {label.casefold(): label for label in self._task.labels}
+            label = name if name in self._task.labels else folded.get(name.casefold(), name)
             return Prediction(doc_id, label=label or None)
         if not value:
             return Prediction(doc_id)
@@ -134,9 +138,11 @@ class Predictions:
 
 def _text(value: Any) -> str:
     """A cell as text; lists of labels or spans may come as such from JSONL or parquet."""
-    if value is None or value != value:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        return value
+    # Parquet's lists come as arrays.
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return json.dumps(value) if isinstance(value, list | dict) else label_text(value)
 
 
 def _span(value: Any) -> Span:
@@ -144,7 +150,7 @@ def _span(value: Any) -> Span:
     if not isinstance(kind, str):
         raise TypeError
     fields = rest.pop() if rest and isinstance(rest[-1], dict) else {}
-    values = ((str(field), as_value(v)) for field, v in fields.items())
+    values = ((label_text(field), as_value(v)) for field, v in fields.items())
     attributes = tuple(sorted((f, v) for f, v in values if v is not None))
     fragments = tuple((int(a), int(b)) for a, b in rest[0]) if rest else ()
-    return Span(int(start), int(end), kind, fragments, attributes)
+    return Span(int(start), int(end), label_text(kind), fragments, attributes)

@@ -18,7 +18,7 @@ from medsweep.arms.probe import Probe, ProbeOptions
 from medsweep.arms.rules import Rules, RulesOptions
 from medsweep.arms.tfidf import Tfidf
 from medsweep.arms.zero_shot import ZeroShot, ZeroShotOptions
-from medsweep.errors import ConfigError, suggestion
+from medsweep.errors import ConfigError, in_words, raise_all, suggestion
 from medsweep.models import ModelFolder
 from medsweep.tasks import Task, TaskKind
 
@@ -127,19 +127,32 @@ def check_arm(
             fix=f"name arms that do, such as {', '.join(able[:2])}",
         )
     keys, where = list(arm.options.model_fields), f"arms.{name}.options"
-    for key in options:
-        if key not in keys:
-            known = f"known: {', '.join(keys)}" if keys else "this arm has no options"
-            fix = suggestion(str(key), keys) or known
-            raise ConfigError(f"unknown option {key!r}", where=where, fix=fix)
+    known = f"known: {', '.join(keys)}" if keys else "this arm has no options"
+    raise_all(
+        [
+            ConfigError(
+                f"unknown option {key!r}", where=where, fix=suggestion(str(key), keys) or known
+            )
+            for key in options
+            if key not in keys
+        ]
+    )
     try:
         checked = arm.options.model_validate(dict(options))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, (where, *first["loc"])))
-        raise ConfigError(first["msg"], where=place, fix="correct the value") from None
+        raise_all([_problem(item, where) for item in error.errors(include_url=False)])
+        raise
     checked.check(kind, labels, where)
     return checked
+
+
+def _problem(item: Mapping[str, Any], where: str) -> ConfigError:
+    """What a validator found, in words."""
+    place = ".".join(map(str, (where, *item["loc"])))
+    if item["type"] == "missing":
+        return ConfigError("missing", where=place, fix="add this key")
+    problem, fix = in_words(item["type"], item["msg"], item.get("ctx", {}), item["input"])
+    return ConfigError(problem, where=place, fix=fix)
 
 
 def _arm_type(name: str) -> ArmType:

@@ -46,8 +46,10 @@ def command(sweep_file: Path, overrides: tuple[str, ...], as_json: bool) -> None
     with ProgressConsole().status("reading the sweep file") as status:
         from medsweep.config import load_sweep
         from medsweep.plan.build import make_plan
+        from medsweep.plan.inputs import input_problems
 
-        plan = make_plan(load_sweep(sweep_file, overrides), status.update)
+        sweep = load_sweep(sweep_file, overrides, input_problems)
+        plan = make_plan(sweep, status.update)
         found = {
             "name": plan.sweep.name,
             "notes": list(plan.notes),

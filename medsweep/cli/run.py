@@ -46,8 +46,9 @@ def command(
     with console.status("reading the sweep file"):
         from medsweep.cli.verdict import show
         from medsweep.config import load_sweep
+        from medsweep.plan.inputs import input_problems
         from medsweep.sweep import run_sweep
 
-        sweep = load_sweep(sweep_file, overrides)
+        sweep = load_sweep(sweep_file, overrides, input_problems)
     folder = out or Path("runs") / sweep.name
     show(run_sweep(sweep, folder, address=address, console=console), folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import socket
+import sys
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray._raylet import GcsClient  # type: ignore[attr-defined]
 from rich.console import Console
 
+from medsweep.cluster.address import RayAddress
 from medsweep.cluster.environment import ALLOCATOR
 from medsweep.cluster.pool import HOST_SHARE, Pool, start_host
 from medsweep.errors import ConfigError
@@ -127,38 +129,78 @@ def _reads(path: str, token: str) -> bool:
 
 
 @contextmanager
-def connected(address: str | None, plan: Plan, console: Console) -> Iterator[Cluster]:
+def connected(address: RayAddress | None, plan: Plan, console: Console) -> Iterator[Cluster]:
     """Start or join Ray, and leave it as it was found."""
-    address = address or os.environ.get("RAY_ADDRESS")
-    said = "starting Ray" if address is None else f"joining Ray at {address}"
+    said = "starting Ray" if address is None else f"joining Ray at {address.value}"
     with console.status(said), warnings.catch_warnings():
         # Ray warns about accelerator variables that a later release will treat otherwise.
         warnings.simplefilter("ignore", FutureWarning)
-        try:
-            if address is not None:
-                _knock(address)
-            # Workers of a Ray that is started here have its environment from their start. Asking
-            # for it host by host takes seconds, and processes that Ray has at hand are not used.
-            with _environment(ALLOCATOR if address is None else {}):
-                ray.init(
-                    # A Ray that somebody else has started on this machine is left alone.
-                    address=address or "local",
-                    include_dashboard=False if address is None else None,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    num_cpus=_cores() if address is None else None,
-                )
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ConfigError(
-                f"no Ray cluster answers ({type(error).__name__})",
-                where=f"--address {address}",
-                fix="start one with `ray up cluster.yaml` or `ray start --head`",
-            ) from None
+        if address is None:
+            _start()
+        else:
+            _join(address)
     try:
         with terminated_as_interrupted():
             yield _lay_out(plan, remote=address is not None)
     finally:
         _shut_down()
+
+
+def _start() -> None:
+    # Workers of a Ray that is started here have its environment from their start. Asking for it
+    # host by host takes seconds, and processes that Ray has at hand are not used.
+    with _environment(ALLOCATOR):
+        try:
+            ray.init(
+                # A Ray that somebody else has started on this machine is left alone.
+                address="local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                num_cpus=_cores(),
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            said = " ".join(str(error).split())[:300] or type(error).__name__
+            raise ConfigError(f"Ray cannot be started on this machine ({said})") from None
+
+
+def _join(address: RayAddress) -> None:
+    try:
+        if address.value != "auto":
+            _show_token(address)
+        ray.init(address=address.value, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise address.unanswered(error) from None
+
+
+def _show_token(address: RayAddress) -> None:
+    """Ask the head once: with a wrong token :func:`ray.init` asks for 20 seconds, and aloud."""
+    try:
+        with _silent():
+            GcsClient(address=address.value)
+    except ray.exceptions.AuthenticationError:
+        raise ConfigError(
+            "the cluster does not take this token",
+            where=address.where,
+            fix="set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or ~/.ray/auth_token as on its head",
+        ) from None
+    except ray.exceptions.RayError:
+        # What else is wrong is said by the connection itself.
+        return
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """What Ray's C++ part writes on standard error goes nowhere."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _shut_down() -> None:
@@ -187,17 +229,6 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
             del os.environ[name]
 
 
-def _knock(address: str) -> None:
-    """Fail at once where nobody listens: Ray itself would go on trying.
-
-    Raises:
-        OSError: no connection.
-    """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
-
-
 def _lay_out(plan: Plan, *, remote: bool) -> Cluster:
     resources, workload = plan.sweep.resources, plan.workload
     total = ray.cluster_resources()
@@ -205,6 +236,12 @@ def _lay_out(plan: Plan, *, remote: bool) -> Cluster:
     _check_devices(workload, cores, gpus)
     if gpus:
         hosts = resources.hosts or gpus
+        if hosts > gpus:
+            raise ConfigError(
+                f"{hosts} hosts of a GPU each need more than the {gpus} GPUs there are",
+                where="resources.hosts",
+                fix="ask for fewer: a host trains many adapters on its GPU",
+            )
         threads = resources.threads or max(1, cores // hosts)
     else:
         # Two threads on two busy cores run slower than one: threads wait for the slowest.

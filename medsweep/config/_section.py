@@ -15,5 +15,9 @@ class ConfigSection(BaseModel):
 
     # Docstrings of keys are what `medsweep explain` says of them.
     model_config = ConfigDict(
-        frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        protected_namespaces=(),
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )

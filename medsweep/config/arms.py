@@ -75,7 +75,7 @@ class ArmConfig(ConfigSection):
 
 
 class ReferenceConfig(ConfigSection):
-    """What the candidates must match."""
+    """What the candidates must match. A plain string is the name of an arm."""
 
     arm: Literal[ArmName, "finetuned"] = "finetuned"
     """A tuned model, or another arm."""
@@ -88,6 +88,11 @@ class ReferenceConfig(ConfigSection):
     draws: Count | None = None
     """Draws of a tuned reference [the sweep's]. With one the candidates are held against this
     one large adapter, not against its kind."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"arm": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _has_its_model(self) -> Self:

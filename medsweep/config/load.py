@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from medsweep.config.models import Sweep
-from medsweep.errors import ConfigError, InputErrors, suggestion
+from medsweep.errors import ConfigError, InputError, InputErrors, in_words, suggestion
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -21,6 +22,13 @@ class _UniqueKeys(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[object] = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(
+                    problem="a list or mapping cannot be a key", problem_mark=key_node.start_mark
+                )
+            # Keys are words: a class may be called yes, no or 1.
+            if key_node.tag != "tag:yaml.org,2002:merge":
+                key_node.tag = "tag:yaml.org,2002:str"
             key = key_node.value
             if key in seen:
                 raise yaml.MarkedYAMLError(
@@ -30,12 +38,18 @@ class _UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load_sweep(path: Path | str, overrides: Sequence[str] = ()) -> Sweep:
+def load_sweep(
+    path: Path | str,
+    overrides: Sequence[str] = (),
+    further: Callable[[Sweep], Iterable[InputError]] = lambda _: (),
+) -> Sweep:
     """The sweep that ``path`` and ``--set`` options describe, with absolute paths.
 
     Args:
         path: a YAML file.
         overrides: ``path.to.key=value``, the value in YAML; list items by number.
+        further: finds what else is wrong with a sweep. It is asked where the file has mistakes,
+            and has a sweep without what they stand at, so that all are reported together.
 
     Raises:
         InputErrors: everything that is wrong, one :class:`ConfigError` each.
@@ -48,8 +62,33 @@ def load_sweep(path: Path | str, overrides: Sequence[str] = ()) -> Sweep:
     try:
         sweep = Sweep.model_validate(raw)
     except ValidationError as error:
-        raise InputErrors(_one_a_place(_problems(error, path.name))) from None
+        problems = list[InputError](_one_a_place(_problems(error, path.name)))
+        rest = _without(raw, error)
+        if rest is not None:
+            problems += further(_absolute(rest, path.resolve().parent))
+        raise InputErrors(problems) from None
     return _absolute(sweep, path.resolve().parent)
+
+
+def _without(raw: dict[str, Any], error: ValidationError) -> Sweep | None:
+    """The sweep without what is wrong; None where that is no sweep."""
+    rest = copy.deepcopy(raw)
+    for item in error.errors(include_url=False, include_input=False):
+        *parents, last = [p for p in item["loc"] if not _is_union_tag(p)] or [""]
+        node: Any = rest
+        for part in parents:
+            inside = isinstance(node, dict) or (isinstance(node, list) and isinstance(part, int))
+            node = node[part] if inside and part in _keys(node) else None
+        if isinstance(node, dict):
+            node.pop(last, None)
+    try:
+        return Sweep.model_validate(rest)
+    except ValidationError:
+        return None
+
+
+def _keys(node: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return node if isinstance(node, dict) else range(len(node))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -132,7 +171,7 @@ def _index(node: list[Any], part: str, where: str) -> int:
 
 
 def _problems(error: ValidationError, file: str) -> Iterable[ConfigError]:
-    for item in error.errors(include_url=False, include_input=False):
+    for item in error.errors(include_url=False):
         loc = [p for p in item["loc"] if not _is_union_tag(p)]
         where = f"{file}: {_dotted(loc)}" if loc else file
         kind, message = item["type"], item["msg"]
@@ -155,7 +194,8 @@ def _problems(error: ValidationError, file: str) -> Iterable[ConfigError]:
             problem, _, fix = message.removeprefix("Value error, ").partition("; ")
             yield ConfigError(problem, where=where, fix=fix or None)
         else:
-            yield ConfigError(message[:1].lower() + message[1:], where=where, fix="correct it")
+            problem, fix = in_words(kind, message, item.get("ctx", {}), item["input"])
+            yield ConfigError(problem, where=where, fix=fix)
 
 
 def _one_a_place(problems: Iterable[ConfigError]) -> list[ConfigError]:

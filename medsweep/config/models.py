@@ -62,8 +62,8 @@ class EvaluationConfig(ConfigSection):
 
     kind: Literal["holdout", "crossval"] = "holdout"
     """crossval tests every document once, in a fold that it was not trained in."""
-    folds: Annotated[StrictInt, Field(ge=2)] = 5
-    """How many parts cross-validation makes."""
+    folds: Annotated[StrictInt, Field(ge=2)] | Literal["split"] = 5
+    """How many parts cross-validation makes; split: the documents' own, by that column."""
 
 
 class DataConfig(ConfigSection):
@@ -72,7 +72,8 @@ class DataConfig(ConfigSection):
     train: SourceConfig
     """What is trained on; dev, and test where it is an amount, are taken from it."""
     test: SourceConfig | Share | Count | None = None
-    """A corpus of its own, or the share or number of documents that are held out for it."""
+    """A corpus of its own, or the share or number of documents that are held out for it [0.2 where
+    one is held out]; an amount does not count in cross-validation."""
     dev: SourceConfig | Share | Count = 0.2
     """The documents that choose recipes and stop trials: a share or number of the training ones,
     or a corpus of its own, for one held-out test set."""
@@ -95,12 +96,7 @@ class DataConfig(ConfigSection):
 
     @model_validator(mode="after")
     def _one_way_to_test(self) -> Self:
-        if self.evaluation.kind == "holdout" and self.test is None:
-            raise ValueError(
-                "no test documents; name a file under data.test, hold out a share "
-                "(test: 0.3), or set evaluation: {kind: crossval}"
-            )
-        if self.evaluation.kind == "crossval" and self.test is not None:
+        if self.evaluation.kind == "crossval" and isinstance(self.test, SourceConfig):
             raise ValueError("cross-validation tests on all documents; leave data.test out")
         if self.evaluation.kind == "crossval" and isinstance(self.dev, SourceConfig):
             raise ValueError("cross-validation takes dev from every fold; name a share under dev")

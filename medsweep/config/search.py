@@ -12,9 +12,9 @@ from medsweep.config._section import ConfigSection, Count
 class Range(ConfigSection):
     """An interval to search in."""
 
-    low: float
+    low: Annotated[float, Field(ge=0)]
     """The least value."""
-    high: float
+    high: Annotated[float, Field(le=1)]
     """The largest."""
     log: StrictBool = False
     """Whether every factor, not every difference, is as likely."""
@@ -32,7 +32,7 @@ Ranks = Annotated[tuple[Annotated[StrictInt, Field(ge=1, le=1024)], ...], Field(
 Ratios = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
 Layers = Annotated[tuple[Count | Literal["all"], ...], Field(min_length=1)]
 Dropouts = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)]
-Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+Rates = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)]
 
 
 class SearchConfig(ConfigSection):
@@ -81,7 +81,7 @@ class TrainingConfig(ConfigSection):
     evaluations: Count | None = None
     warmup: Annotated[float, Field(ge=0, le=1)] | None = None
     head_lr_ratio: Annotated[float, Field(gt=0)] | None = None
-    weight_decay: Annotated[float, Field(ge=0)] | None = None
+    weight_decay: Annotated[float, Field(ge=0, le=1)] | None = None
     max_grad_norm: Annotated[float, Field(gt=0)] | None = None
     class_weights: StrictBool | None = None
     gradient_checkpointing: StrictBool | None = None

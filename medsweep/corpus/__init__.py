@@ -8,7 +8,7 @@ from medsweep.corpus.duplicates import (
     set_apart,
 )
 from medsweep.corpus.ladder import Ladder, build_ladder
-from medsweep.corpus.read import read_documents, scan
+from medsweep.corpus.read import missing_file, read_documents, scan
 from medsweep.corpus.splits import folds, hold_out, leaking_groups
 from medsweep.corpus.write import write_jsonl
 
@@ -26,6 +26,7 @@ __all__ = [
     "folds",
     "hold_out",
     "leaking_groups",
+    "missing_file",
     "read_documents",
     "scan",
     "set_apart",

@@ -191,7 +191,7 @@ def _read(
     path: Path, format: str | None, reading: Reading, attributes: Collection[str] | None
 ) -> Iterator[Document]:
     if not path.exists() and not (format == "hf" and is_hub_id(path)):
-        raise _missing(path)
+        raise missing_file(path)
     with unwrapped(path) as plain:
         reader, files = _resolved(plain, path, format, reading)
         if reading.layer is not None and not reader.layered:
@@ -206,7 +206,7 @@ def _read(
             yield (tidied if attributes is None else _with(attributes, tidied, reading.changes))
 
 
-def _missing(path: Path) -> DataError:
+def missing_file(path: Path) -> DataError:
     """That there is no such file, and what is called nearly so."""
     import difflib
 

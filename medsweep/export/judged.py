@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medsweep import corpus
 from medsweep.config import SourceConfig, Sweep
 from medsweep.corpus import Document
 from medsweep.errors import DataError
-from medsweep.plan.division import read_source
+from medsweep.plan.division import crossed, read_source
 from medsweep.tasks import Task
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def judged_documents(sweep: Sweep, task: Task, table: pd.DataFrame, fold: int) -
     Raises:
         DataError: they cannot be read, or they or their gold have changed since.
     """
-    data, kind = sweep.data, sweep.task.kind
+    data = sweep.data
     source = data.test if isinstance(data.test, SourceConfig) else data.train
     gold = dict(zip(table["doc_id"].astype(str), table["gold"], strict=True))
     judged = [d for d in read_source(source, sweep, []) if d.id in gold]
@@ -41,5 +40,5 @@ def judged_documents(sweep: Sweep, task: Task, table: pd.DataFrame, fold: int) -
             fix="put them back as they were; the check needs the sweep's own test documents",
         )
     if data.evaluation.kind == "crossval":
-        judged = corpus.folds(judged, data.evaluation.folds, kind=kind, seed=sweep.seed)[fold][1]
+        judged = crossed(sweep, judged)[fold][1]
     return [d.without_gold() for d in judged]

@@ -14,6 +14,9 @@ from medsweep.errors import ModelError
 # Folder names that say nothing about the model; the name above them does.
 _NAMELESS = {"model", "models", "weights", "snapshot", "checkpoint", "hf"}
 
+# What cannot be the id of a model on the hub.
+_LOCAL = ("package:", ".", "/", "~")
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
@@ -57,6 +60,16 @@ def resolve(reference: str, *, gguf_cache: Path | None = None) -> ModelFolder:
     return ModelFolder(reference, name, path, count_parameters(path, reference))
 
 
+def check_there(reference: str) -> None:
+    """Refuse a model of this machine that is not there; asks no hub and converts nothing.
+
+    Raises:
+        ModelError: no such package, file or folder.
+    """
+    if reference.startswith(_LOCAL) or reference.endswith(".gguf"):
+        _locate(reference)
+
+
 def check_writes(folder: ModelFolder) -> None:
     """Refuse a model whose configuration names other heads than a language model's.
 
@@ -82,7 +95,7 @@ def _locate(reference: str) -> tuple[Path, str]:
         path = _in_package(reference)
     elif (local := Path(reference).expanduser()).exists():
         path = local.resolve()
-    elif reference.endswith(".gguf") or reference.startswith((".", "/", "~")):
+    elif reference.endswith(".gguf") or reference.startswith(_LOCAL):
         raise ModelError("no such file or folder", where=reference, fix="correct the path")
     else:
         return _from_hub(reference), _slug(reference.rpartition("/")[2])

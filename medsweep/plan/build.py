@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import ceil
 
 from medsweep.config import Sweep
+from medsweep.errors import raise_all
 from medsweep.plan.arms import check_arms, list_arms
 from medsweep.plan.division import build_folds, digest_of, divide, read_corpus
+from medsweep.plan.inputs import input_problems
 from medsweep.plan.models import named_models, resolve_models
 from medsweep.plan.overlap import without_overlap
 from medsweep.plan.plan import Plan, Workload
@@ -28,6 +31,7 @@ def make_plan(sweep: Sweep, begin: Callable[[str], None] = lambda _: None) -> Pl
     Raises:
         InputErrors, DataError, ConfigError, ModelError: the input cannot carry this sweep.
     """
+    raise_all(input_problems(sweep))
     begin("looking for the models")
     slugs, folders = resolve_models(sweep)
     begin("reading documents")
@@ -58,7 +62,7 @@ def make_plan(sweep: Sweep, begin: Callable[[str], None] = lambda _: None) -> Pl
         reference_on_dev=sweep.strategy == "frontier" and sweep.reference.arm != "finetuned",
     )
     reference = sweep.reference.model
-    return Plan(
+    plan = Plan(
         sweep=sweep,
         workload=workload,
         budgets=_budgets(sweep, slugs, sizes, len(folds)),
@@ -70,6 +74,11 @@ def make_plan(sweep: Sweep, begin: Callable[[str], None] = lambda _: None) -> Pl
         digest=digest_of(divisions, task.gold),
         notes=(*read.notes, *overlap, *_unprobed(sweep, slugs)),
     )
+    begin("checking what the verdict will check")
+    # Imported here because nothing before needs pandas.
+    from medsweep.plan.rehearsal import rehearse
+
+    return replace(plan, notes=(*plan.notes, *rehearse(plan)))
 
 
 def _budgets(

@@ -15,6 +15,9 @@ from medsweep.errors import ConfigError, DataError
 from medsweep.plan.plan import Fold
 from medsweep.prompting.tagging import untaggable
 
+# Of the documents, where one set is held out and the file does not say how many.
+HELD_OUT = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Division:
@@ -76,12 +79,12 @@ def divide(sweep: Sweep, read: Corpus) -> list[Division]:
     """
     data, kind = sweep.data, sweep.task.kind
     if data.evaluation.kind == "crossval":
-        pairs = corpus.folds(read.train, data.evaluation.folds, kind=kind, seed=sweep.seed)
+        pairs = crossed(sweep, read.train)
     elif isinstance(data.test, SourceConfig):
         pairs = [(read.train, read.test)]
     else:
-        assert data.test is not None
-        pairs = [corpus.hold_out(read.train, data.test, kind=kind, seed=sweep.seed)]
+        amount = HELD_OUT if data.test is None else data.test
+        pairs = [corpus.hold_out(read.train, amount, kind=kind, seed=sweep.seed)]
     divisions = []
     for rest, judged in pairs:
         if isinstance(data.dev, SourceConfig):
@@ -90,14 +93,50 @@ def divide(sweep: Sweep, read: Corpus) -> list[Division]:
             # The ladder and dev share the documents that are not for judging: dev is labels spent.
             learn, dev = corpus.hold_out(rest, data.dev, kind=kind, seed=sweep.seed + 1)
         divisions.append(Division(learn, dev, judged))
-    first = divisions[0]
-    if leaks := corpus.leaking_groups(first.train + first.dev, first.test):
-        raise DataError(
-            f"{len(leaks)} groups have documents in both train and test",
-            where=str(data.train.path),
-            fix="put every document of a group on one side",
-        )
+    for division in divisions:
+        if leaks := corpus.leaking_groups(division.train + division.dev, division.test):
+            raise DataError(
+                f"{len(leaks)} groups have documents in both train and test",
+                where=str(data.train.path),
+                fix="put every document of a group on one side",
+            )
     return divisions
+
+
+def crossed(
+    sweep: Sweep, documents: Sequence[Document]
+) -> list[tuple[list[Document], list[Document]]]:
+    """The folds of a cross-validation: each part in turn judges, ``(rest, judged)``.
+
+    Raises:
+        DataError: the documents cannot be divided so.
+    """
+    parts = sweep.data.evaluation.folds
+    if parts == "split":
+        return _own_folds(documents, sweep.data.train.path)
+    return corpus.folds(documents, parts, kind=sweep.task.kind, seed=sweep.seed)
+
+
+def _own_folds(
+    documents: Sequence[Document], where: str
+) -> list[tuple[list[Document], list[Document]]]:
+    """Each part that the documents' ``split`` makes judges once: ``(rest, judged)``.
+
+    Raises:
+        DataError: a document has no split, or there is one part only.
+    """
+    column = "name its column under data.train.columns.split"
+    if missing := sum(d.split is None for d in documents):
+        raise DataError(
+            f"{missing} of {len(documents)} documents have no split", where=where, fix=column
+        )
+    parts = sorted({d.split or "" for d in documents})
+    if len(parts) < 2:
+        raise DataError("all documents are of one split", where=where, fix=column)
+    return [
+        ([d for d in documents if d.split != part], [d for d in documents if d.split == part])
+        for part in parts
+    ]
 
 
 def build_folds(

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from medsweep.config import ModelConfig, Sweep
 from medsweep.config.models import slug
+from medsweep.errors import InputError, ModelError, raise_all
 from medsweep.models import ModelFolder, check_writes, resolve
 
 
 def named_models(sweep: Sweep) -> list[ModelConfig]:
     """Every model that the sweep names, once."""
-    named = [*sweep.models, *([sweep.reference.model] if sweep.reference.model else [])]
-    named += [a.model for a in sweep.arms if a.model]
-    return list({m.id: m for m in reversed(named)}.values())[::-1]
+    return [model for _, model in keyed_models(sweep)]
+
+
+def keyed_models(sweep: Sweep) -> list[tuple[str, ModelConfig]]:
+    """The same, each with the key that names it first."""
+    named = [(f"models[{n}]", model) for n, model in enumerate(sweep.models)]
+    if sweep.reference.model:
+        named.append(("reference.model", sweep.reference.model))
+    named += [(f"arms[{n}].model", a.model) for n, a in enumerate(sweep.arms) if a.model]
+    return list({model.id: (key, model) for key, model in reversed(named)}.values())[::-1]
 
 
 def writers(sweep: Sweep) -> list[ModelConfig]:
@@ -29,16 +37,23 @@ def resolve_models(sweep: Sweep) -> tuple[dict[str, str], dict[str, ModelFolder]
     """Slugs by model id, and folders by slug; two models never share a slug.
 
     Raises:
-        ModelError: one is not there, or cannot write and has to.
+        ModelError, InputErrors: one or more are not there, or cannot write and have to.
     """
     slugs: dict[str, str] = {}
     folders: dict[str, ModelFolder] = {}
-    for model in named_models(sweep):
-        folder = resolve(model.id)
+    problems = list[InputError]()
+    for key, model in keyed_models(sweep):
+        try:
+            folder = resolve(model.id)
+        except ModelError as error:
+            place = f"{key}: {error.where or model.id}"
+            problems.append(ModelError(error.problem, where=place, fix=error.fix))
+            continue
         name, number = slug(folder.name), 2
         while name in folders:
             name, number = f"{slug(folder.name)}-{number}", number + 1
         slugs[model.id], folders[name] = name, folder
+    raise_all(problems)
     for writer in writers(sweep):
         check_writes(folders[slugs[writer.id]])
     return slugs, folders

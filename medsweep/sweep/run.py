@@ -8,11 +8,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from medsweep.cluster.address import RayAddress, ray_address
 from medsweep.config import Sweep, load_sweep
 from medsweep.console import ProgressConsole
-from medsweep.errors import Interrupted
+from medsweep.errors import ConfigError, Interrupted, raise_all
 from medsweep.interrupt import answered_interrupts
 from medsweep.plan.build import make_plan
+from medsweep.plan.inputs import input_problems
 from medsweep.plan.plan import Plan
 from medsweep.record.journal import Journal, read_events
 from medsweep.record.records import Records
@@ -52,6 +54,7 @@ def run_sweep(
     """
     console, folder = console or ProgressConsole(), SweepFolder(out)
     folder.check_free()
+    joined = _joined(address, sweep)
     with console.status("looking for the models") as status:
         plan = make_plan(sweep, status.update)
     for note in plan.notes:
@@ -62,7 +65,16 @@ def run_sweep(
         folder.check_free()
         journal.clear()
         folder.write_sweep(sweep)
-        return _run(plan, folder, journal, address, console)
+        return _run(plan, folder, journal, joined, console)
+
+
+def _joined(address: str | None, sweep: Sweep) -> RayAddress | None:
+    """Which Ray to join, if any; where that is wrong, with what else is."""
+    try:
+        return ray_address(address)
+    except ConfigError as error:
+        raise_all([error, *input_problems(sweep)])
+        raise
 
 
 def resume_sweep(
@@ -81,17 +93,18 @@ def resume_sweep(
         if not records.told and "headline" in records.start:
             track_again(folder, verdict, console)
         return verdict
+    joined = ray_address(address)
     with console.status("looking for the models") as status:
         plan = make_plan(load_sweep(folder.sweep_file), status.update)
     with closing(Journal(folder.journal)) as journal:
-        return _run(plan, folder, journal, address, console)
+        return _run(plan, folder, journal, joined, console)
 
 
 def _run(
     plan: Plan,
     folder: SweepFolder,
     journal: Journal,
-    address: str | None,
+    address: RayAddress | None,
     console: ProgressConsole,
 ) -> dict[str, Any]:
     """Search and conclude, and tell the tracker how it ended."""
@@ -134,7 +147,7 @@ def _search(
     events: Sequence[dict[str, Any]],
     schedule: Schedule,
     tracking: Aside[Tracker],
-    address: str | None,
+    address: RayAddress | None,
     console: ProgressConsole,
 ) -> Records:
     """Run every trial that has not ended yet."""

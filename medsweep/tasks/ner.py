@@ -10,6 +10,7 @@ from typing import Any
 
 from medsweep.corpus import Document, Span
 from medsweep.stats.metrics import METRICS, score
+from medsweep.stats.values import label_text
 from medsweep.tasks._base import TaskKind
 from medsweep.tasks.prediction import Prediction
 
@@ -57,4 +58,5 @@ def dump_spans(spans: Iterable[Span], attributes: Collection[str] = ()) -> str:
 
 
 def _digest(value: str) -> str:
-    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    written = label_text(value).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(written).hexdigest()[:16]

@@ -133,12 +133,7 @@ class MlflowTracker:
         except ConfigError:
             raise
         except Exception as error:
-            said = _without_password((str(error).strip() or type(error).__name__).splitlines()[0])
-            raise ConfigError(
-                f"MLflow cannot be reached ({said[:200]})",
-                where=f"tracking.uri: {_without_password(self.uri)}",
-                fix="start the server, correct the URI, or set tracking.enabled: false",
-            ) from None
+            raise _explained(error, self.uri) from None
 
     def _search(self, filters: str) -> list[Any]:
         """All runs that are not deleted."""
@@ -246,6 +241,49 @@ def _experiment_id(client: Any, name: str) -> str:
 
 def _milliseconds(time: float) -> int:
     return round(time * 1000)
+
+
+# Of a store that is there but cannot be used: what MLflow says, what is wrong, what to do.
+_CAUSES = (
+    (
+        "filesystem tracking backend",
+        "MLflow keeps runs in folders no more",
+        "name a database, sqlite:///FILE (`mlflow migrate-filestore` moves what is there), or set "
+        "MLFLOW_ALLOW_FILE_STORE=true",
+    ),
+    (
+        "database schema",
+        "the database's tables are of another version of MLflow than this one",
+        "save the file and run `mlflow db upgrade URI` where it is older, else install the newer "
+        "MLflow, or name another database",
+    ),
+    (
+        "Changing param values",
+        "the run of this sweep is there already, and has another value for",
+        "delete that run, or name another experiment",
+    ),
+    ("No module named", "the database's driver is not installed", "install"),
+)
+_PARAMETER = re.compile(r"'key': '(\w+)'")
+_MODULE = re.compile(r"No module named '([\w.]+)'")
+
+
+def _explained(error: Exception, uri: str) -> ConfigError:
+    """The cause that a store's error has, and what helps against it."""
+    where, said = f"tracking.uri: {_without_password(uri)}", str(error).strip()
+    for words, problem, fix in _CAUSES:
+        if words in said:
+            if key := _PARAMETER.search(said):
+                problem = f"{problem} {key.group(1)}"
+            if module := _MODULE.search(said):
+                fix = f"{fix} {module.group(1)}"
+            return ConfigError(problem, where=where, fix=fix)
+    first = _without_password((said or type(error).__name__).splitlines()[0])
+    return ConfigError(
+        f"MLflow cannot be reached ({first[:200]})",
+        where=where,
+        fix="start the server, correct the URI, or set tracking.enabled: false",
+    )
 
 
 def _without_password(text: str) -> str:

@@ -48,3 +48,25 @@ def test_tables_with_attributes(tmp_path: Path) -> None:
         "macro_span_f1",
         "attribute_f1",
     }
+
+
+def test_values_of_attributes_are_compared_as_labels_are(tmp_path: Path) -> None:
+    task = make_task("ner", ("Drug",), "attribute_f1", ("dose",))
+    table = tmp_path / "t.jsonl"
+    table.write_text('{"doc_id": "d0", "pred": [[0, 3, "Drug ", {"dose ": 5.0}]]}\n')
+    (found,) = make_arm("predictions", task, options={"path": table}).predict(
+        [], [Document("d0", "ASS")], seed=0
+    )
+    gold = task.gold(Document("d0", "ASS", spans=(Span(0, 3, "Drug", (), (("dose", "5"),)),)))
+    assert task.value(found) == gold
+
+
+def test_lists_in_parquet(tmp_path: Path) -> None:
+    import pandas as pd
+
+    task = make_task("multilabel", ("1", "b"), "micro_f1")
+    table = pd.DataFrame({"doc_id": [1.0, 2.0], "pred": [["1.0", "b"], []]})
+    table.to_parquet(tmp_path / "t.parquet")
+    arm = make_arm("predictions", task, options={"path": tmp_path / "t.parquet"})
+    found = arm.predict([], [Document("1", ""), Document("2", "")], seed=0)
+    assert [p.labels for p in found] == [("1", "b"), ()]

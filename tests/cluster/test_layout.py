@@ -4,7 +4,9 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -38,24 +40,48 @@ print(sum(n["Alive"] for n in ray.nodes()), "nodes,", free, "CPUs free")
 """
 
 
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
+@contextmanager
+def cluster(log: Path, **variables: str) -> Iterator[str]:
+    """The address of a cluster that is started with these variables."""
     script = [sys.executable, "-W", "ignore", "-c", CLUSTER]
     with (
-        (tmp_path / "cluster.log").open("w") as log,
+        log.open("w") as written,
         subprocess.Popen(
             script,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=log,
+            stderr=written,
             text=True,
-            env=environment(),
+            env={**environment(), **variables},
         ) as running,
     ):
         assert running.stdin is not None
         assert running.stdout is not None
         yield next(line.strip() for line in running.stdout if re.match(ADDRESS, line))
         running.stdin.close()
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    with cluster(tmp_path / "cluster.log") as named:
+        yield named
+
+
+@pytest.mark.slow
+def test_a_client_without_the_token_learns_so_in_one_line(
+    sweep_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 2}
+    with cluster(tmp_path / "cluster.log", **token) as named:
+        begun = time.monotonic()
+        done = medsweep(
+            "run", sweep_file(), "--out", tmp_path / "out", "--address", named, cwd=tmp_path
+        )
+        assert time.monotonic() - begun < 60
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert f"--address {named}: the cluster does not take this token" in last
+    assert "InvalidAuthToken" not in done.stderr
 
 
 @pytest.mark.slow

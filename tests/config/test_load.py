@@ -127,13 +127,28 @@ def test_the_resolved_sweep_reads_back_as_itself(sweep_file: Path, tmp_path: Pat
         ("decide.margin=0", "sweep.yaml: decide.margin: margin must be above 0"),
         ("decide.margin=-0.1", "sweep.yaml: decide.margin: margin must be above 0"),
         ("task.metric=f1", "sweep.yaml: task: metric 'f1' is not one of classification; use"),
-        ("data.test=null", "sweep.yaml: data: no test documents; name a file"),
+        ("data.evaluation.kind=crossval", "sweep.yaml: data: cross-validation tests on all doc"),
         ("models=[a, a]", "sweep.yaml: models: a appears twice"),
         ("reference={arm: probe}", "sweep.yaml: reference: arm probe needs a model"),
         ("reference={arm: tfidf, model: m}", "sweep.yaml: reference: arm tfidf uses no model"),
         ("train_sizes=[50, most]", "sweep.yaml: train_sizes[1]:"),
         ("search.learning_rate={low: 3}", "sweep.yaml: search.learning_rate.high: missing"),
         ("arms=[tfidf, foo]", "sweep.yaml: arms[1].arm: not one of the allowed values"),
+        ("draws=two", "sweep.yaml: draws: must be a whole number, not 'two'; write a whole number"),
+        ("draws=0", "sweep.yaml: draws: must be at least 1, not 0; correct the value"),
+        ("name=no", "sweep.yaml: name: must be text, not a truth value; quote it: yes, no, on"),
+        ("name=3", "sweep.yaml: name: must be text, not 3; quote it"),
+        ("models=[]", "sweep.yaml: models: must not be empty"),
+        ("models=a/b", "sweep.yaml: models: must be a list, not 'a/b'; write a list"),
+        ("decide=0.1", "sweep.yaml: decide: must be a mapping of keys, not 0.1"),
+        ("early_stopping.grace=.inf", "sweep.yaml: early_stopping.grace: must be "),
+        ("search.alpha_ratio=.inf", "sweep.yaml: search.alpha_ratio[0]: must be a finite number"),
+        ("search.learning_rate=200000.0", "sweep.yaml: search.learning_rate[0]: must be at most 1"),
+        (
+            "search.learning_rate={low: 1.0e-4, high: .inf}",
+            "sweep.yaml: search.learning_rate.high: must be ",
+        ),
+        ("training.weight_decay=.inf", "sweep.yaml: training.weight_decay: must be "),
         ("models.7=x", "--set models.7=x: '7' is not an item of a list of 1"),
         ("name.first=x", "--set name.first=x: name holds a single value"),
         ("draws", "--set draws: no value; write --set path.to.key=value"),
@@ -150,6 +165,44 @@ def test_a_mistake_is_one_line_with_its_place(
 def test_all_problems_are_reported_at_once(sweep_file: Path) -> None:
     found = problems(sweep_file, "decide.margin=0", "draws=0", "modles=[x]")
     assert len(found) == 3
+
+
+def test_what_else_is_wrong_is_asked_of_the_rest(sweep_file: Path) -> None:
+    def further(sweep: Sweep) -> list[ConfigError]:
+        assert (sweep.draws, sweep.name) == (3, "smoking")
+        return [ConfigError(f"no {Path(sweep.data.train.path).name}")]
+
+    with pytest.raises(InputErrors) as caught:
+        load_sweep(sweep_file, ["draws=0", "search.rnak=4"], further)
+    lines = str(caught.value).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["sweep.yaml", "sweep.yaml", "no train.xml"]
+
+
+def test_an_arm_is_enough_of_a_reference(sweep_file: Path) -> None:
+    assert load_sweep(sweep_file, ["reference=tfidf"]).reference.arm == "tfidf"
+
+
+def test_crossval_becomes_holdout_by_one_key(sweep_file: Path) -> None:
+    folds = ["data={train: notes.csv, evaluation: {kind: crossval}}"]
+    assert load_sweep(sweep_file, folds).data.evaluation.kind == "crossval"
+    assert load_sweep(sweep_file, [*folds, "data.evaluation.kind=holdout"]).data.test is None
+    held = load_sweep(sweep_file, ["data={train: notes.csv, test: 0.3}"])
+    assert held.data.test == 0.3
+    both = ["data={train: notes.csv, test: 0.3}", "data.evaluation.kind=crossval"]
+    assert load_sweep(sweep_file, both).data.evaluation.kind == "crossval"
+
+
+def test_classes_may_be_called_yes_and_no(sweep_file: Path) -> None:
+    text = "arms: [{arm: zero_shot, model: m, options: {names: {yes: smokes, 1: one}}}]\n"
+    sweep_file.write_text(sweep_file.read_text() + text)
+    assert load_sweep(sweep_file).arms[0].options["names"] == {"yes": "smokes", "1": "one"}
+
+
+@pytest.mark.parametrize("key", ["? [x, y]", "? {x: y}"])
+def test_what_cannot_be_a_key_is_refused(sweep_file: Path, key: str) -> None:
+    sweep_file.write_text(sweep_file.read_text() + f"{key}\n: 1\n")
+    (line,) = problems(sweep_file)
+    assert "a list or mapping cannot be a key" in line
 
 
 def test_a_key_given_twice_is_refused(sweep_file: Path) -> None:

@@ -292,3 +292,20 @@ def test_a_record_of_another_shape_is_refused(put: Put) -> None:
 def test_a_first_sentence_of_fewer_columns_is_refused(put: Put) -> None:
     with pytest.raises(DataError, match=r"^n\.conll:1: 2 columns, the lines before have 4"):
         read(put("n.conll", "x\ty\n\n1\tChest\tB-P\tO\n2\tpain\tO\tO\n"))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet", "a.xlsx"])
+def test_numbers_are_the_same_labels_in_every_format(tmp_path: Path, name: str) -> None:
+    import pandas as pd
+
+    table = pd.DataFrame({"id": [1.0, 2.0, 3.0], "text": ["x", "y", "z"], "label": [1.0, 1.5, 2.0]})
+    path = tmp_path / name
+    if name == "a.csv":
+        table.to_csv(path, index=False)
+    elif name == "a.jsonl":
+        table.to_json(path, orient="records", lines=True)
+    elif name == "a.parquet":
+        table.to_parquet(path)
+    else:
+        table.to_excel(path, index=False)
+    assert [(d.id, d.label) for d in scan(path)] == [("1", "1"), ("2", "1.5"), ("3", "2")]

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from medsweep.config import load_sweep
-from medsweep.errors import ConfigError, ModelError
+from medsweep.errors import ConfigError, DataError, InputErrors, ModelError
 from medsweep.plan.build import make_plan
+from medsweep.plan.inputs import input_problems
 from tests.training.writers import make_writer
 
 
@@ -94,3 +95,60 @@ def test_the_reference_is_the_arm_with_its_own_options(
         assert [a.arm for a in arms[:2]] == ["few_shot", "majority"]
         assert arms[0].options == (options or {"k": 2})
         assert len(arms) == count
+
+
+def test_everything_that_is_not_there_is_said_at_once(
+    sweep_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_KEY", raising=False)
+    asked = {"url": "http://127.0.0.1:9/v1", "model": "m", "api_key_env": "NO_KEY"}
+    path = sweep_file(
+        models=["package:no_such_package/m", "/no/folder"],
+        arms=["majority", {"arm": "endpoint", "options": asked}, {"arm": "predictions"}],
+        data={"train": str(tmp_path / "trian.jsonl"), "test": "none.csv", "dev": 18},
+    )
+    with pytest.raises(InputErrors) as caught:
+        make_plan(load_sweep(path))
+    lines = str(caught.value).splitlines()
+    assert [line.split(": ")[0] for line in lines] == [
+        "data.train",
+        "data.test",
+        "arms.endpoint.options.api_key_env",
+        "arms.predictions.options.path",
+        "models[0]",
+        "models[1]",
+    ]
+    assert lines[0].endswith("no such file or folder; there is train.jsonl and test.jsonl")
+    # With mistakes in the file itself, too.
+    with pytest.raises(InputErrors) as caught:
+        load_sweep(path, ["draws=0"], input_problems)
+    assert str(caught.value).splitlines() == [
+        "sweep.yaml: draws: must be at least 1, not 0; correct the value",
+        *lines,
+    ]
+
+
+def test_folds_that_the_documents_have(sweep_file: Callable[..., Path], tmp_path: Path) -> None:
+    path = sweep_file(
+        data={
+            "train": str(tmp_path / "train.jsonl"),
+            "dev": 0.2,
+            "evaluation": {"kind": "crossval", "folds": "split"},
+        },
+        train_sizes=[9],
+    )
+    rows = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+
+    def write(key: str) -> None:
+        kept = [{**row, key: n // 3 % 4} for n, row in enumerate(rows)]
+        (tmp_path / "train.jsonl").write_text("".join(json.dumps(r) + "\n" for r in kept))
+
+    for key in ("fold", "split"):
+        write(key)
+        folds = make_plan(load_sweep(path)).workload.folds
+        assert [len(f.test) for f in folds] == [15, 15, 15, 15]
+        numbers = [{int(d.id[1:]) // 3 % 4 for d in f.test} for f in folds]
+        assert numbers == [{0}, {1}, {2}, {3}]
+    write("part")
+    with pytest.raises(DataError, match="60 of 60 documents have no split; name its column"):
+        make_plan(load_sweep(path))

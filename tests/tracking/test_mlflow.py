@@ -185,6 +185,26 @@ def test_an_unreachable_store_says_what_to_do(tmp_path: Path) -> None:
         MlflowTracker("nonsense://x", "e")
 
 
+def test_a_store_that_is_there_is_not_called_away(uri: str, tmp_path: Path) -> None:
+    tracker = MlflowTracker(uri, "e")
+    tracker.start("sweep", "k", {"margin": 0.05})
+    with pytest.raises(ConfigError, match=r"has another value for margin; delete that run"):
+        tracker.start("sweep", "k", {"margin": 0.1})
+    for folder in (f"file://{tmp_path / 'runs'}", str(tmp_path / "runs")):
+        with pytest.raises(ConfigError, match="in folders no more; name a database, sqlite:///FIL"):
+            MlflowTracker(folder, "e")
+
+
+def test_a_database_of_another_version(tmp_path: Path, new_store: Callable[[Path], str]) -> None:
+    path = tmp_path / "newer.db"
+    address = new_store(path)
+    with sqlite3.connect(path) as store:
+        store.execute("update alembic_version set version_num = 'ffffffffffff'")
+    store.close()
+    with pytest.raises(ConfigError, match="tables are of another version of MLflow than this one"):
+        MlflowTracker(address, "e")
+
+
 def test_tracking_can_be_off() -> None:
     tracker = make_tracker(False, None, "e", print)
     assert isinstance(tracker, NullTracker)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +13,13 @@ from medsweep.corpus._base import Changes, Document, Span
 from medsweep.corpus.readers._anchor import Mention, anchored
 from medsweep.corpus.values import as_value as as_value
 from medsweep.errors import DataError
+from medsweep.stats.values import label_text
 
 # A name longer than this is a text in the wrong column, and names are shown where texts are not.
 LONGEST_NAME = 100
 
 ATTRIBUTES = "attributes left out"
+WHOLE = "labels and ids such as 1.0 read as 1"
 
 # Soft hyphen, zero width space, word joiner, byte order mark: of no language's spelling.
 _UNSEEN = re.compile("[\u00ad\u200b\u2060\ufeff]")
@@ -79,41 +81,49 @@ def make_document(
     if not isinstance(text, str):
         problem = "the document has no text" if text is None else "the text is not a string"
         raise DataError(problem, where=where, fix="name the text's column under columns")
-    name = as_name(id, "id", where)
+    name = _counted(id, "id", where, changes)
     if name is None:
         raise DataError("the id is empty", where=where, fix="give the document an id")
     return Document(
         id=name,
         text=text,
-        label=as_name(label, "label", where),
+        label=_counted(label, "label", where, changes),
         spans=None if entities is None else parse_entities(entities, text, where, changes),
-        group=as_name(group, "group", where),
+        group=_counted(group, "group", where, changes),
         labels=parse_labels(labels, where, changes),
         split=as_name(split, "split", where),
         source=where,
     )
 
 
+def _counted(value: object, part: str, where: str, changes: Changes) -> str | None:
+    """A name; a whole number that is written as a fraction counts in ``changes``."""
+    name = as_name(value, part, where)
+    if name is not None and name.lstrip("+-").isdigit() and "." in str(value):
+        changes[WHOLE] += 1
+    return name
+
+
 def as_name(value: object, part: str, where: str) -> str | None:
     """A label, an id, a group or a type: a short line of text; None where empty.
 
-    Its letters are composed (NFC), its white space is spaces, and marks that are not seen are left
-    out, so that one class has one name whatever wrote it.
+    It is in the form in which the verdict compares labels, :func:`label_text`'s; besides, its white
+    space is spaces, and marks that are not seen are left out: one class has one name whatever
+    wrote it.
     """
     if isinstance(value, bool):
         value = "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
+    if isinstance(value, float) and math.isfinite(value):
+        value = str(int(value) if value.is_integer() else value)
     if isinstance(value, int):
         value = str(value)
-    if value is None:
+    if value is None or value != value:
         return None
     if not isinstance(value, str):
-        raise DataError(f"the {part} is neither a string nor a whole number", where=where)
-    value = value.strip()
+        raise DataError(f"the {part} is neither a string nor a number", where=where)
     if not value.isascii() or not value.isprintable():
-        value = _UNSEEN.sub("", unicodedata.normalize("NFC", value))
-        value = _SPACES.sub(" ", value).strip()
+        value = _SPACES.sub(" ", _UNSEEN.sub("", value))
+    value = label_text(value)
     if len(value) > LONGEST_NAME:
         problem = f"the {part} has {len(value)} characters"
     elif odd := next((c for c in value if not c.isprintable()), None):
@@ -138,13 +148,13 @@ def parse_labels(value: object, where: str, changes: Changes) -> tuple[str, ...]
             return None
         json_list = value.lstrip().startswith("[")
         value = parse_json(value, f"{where}: labels") if json_list else value.split(";")
-    elif isinstance(value, int):
-        value = [value]
-    if value is None:
+    if value is None or value != value:
         return None
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        value = [value]
     if not isinstance(value, list):
         raise DataError("labels is not a list", where=where, fix='write ["a", "b"], or a;b')
-    names = Counter(as_name(name, "labels entry", where) for name in value)
+    names = Counter(_counted(name, "labels entry", where, changes) for name in value)
     if empty := names.pop(None, 0):
         changes["empty labels left out"] += empty
     if repeated := names.total() - len(names):

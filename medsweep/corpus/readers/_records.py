@@ -6,7 +6,6 @@ A shape turns a record of its tool into parts by medsweep's own names, which one
 from __future__ import annotations
 
 import datetime
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -20,7 +19,6 @@ from medsweep.corpus.readers._prodigy import example_parts, is_example
 from medsweep.corpus.readers._tokens import has_tokens, token_parts
 from medsweep.errors import DataError
 
-WHOLE = "labels and ids such as 1.0 read as 1"
 # So many records tell whether a list of labels holds one a document or several.
 HEAD = 1000
 
@@ -43,6 +41,8 @@ def own_parts(record: Record, reading: Reading, where: str) -> dict[str, Any]:
     columns = reading.columns
     names = {part: getattr(columns, part) for part in Columns.__dataclass_fields__}
     parts = {part: record.get(name) for part, name in names.items()}
+    if columns.split == "split" and parts["split"] is None:
+        parts["split"] = record.get("fold")
     if columns.text not in record and isinstance(record.get("data"), str):
         parts["text"] = record["data"]
     elif columns.text not in record:
@@ -129,36 +129,25 @@ def _parts(
 
 
 def _document(parts: Mapping[str, Any], where: str, id_: str, changes: Changes) -> Document:
-    own_id = plain(parts.get("id"), changes)
+    own_id = plain(parts.get("id"))
     return make_document(
         id=id_ if own_id in (None, "") and not isinstance(parts.get("id"), str) else own_id,
         text=parts.get("text"),
-        label=plain(parts.get("label"), changes),
-        labels=plain(parts.get("labels"), changes),
+        label=plain(parts.get("label")),
+        labels=plain(parts.get("labels")),
         entities=_entities(parts.get("entities"), where),
-        group=plain(parts.get("group"), changes),
+        group=plain(parts.get("group")),
         split=parts.get("split"),
         where=where,
         changes=changes,
     )
 
 
-def plain(value: object, changes: Changes) -> object:
-    """A value as a name may be: tables turn whole numbers into fractions where a column has gaps.
-
-    Truth values and dates are names by how they are written.
-    """
-    if isinstance(value, bool):
-        return "true" if value else "false"
+def plain(value: object) -> object:
+    """A value as a name may be: dates are names by how they are written."""
     if isinstance(value, datetime.date):
         midnight = not isinstance(value, datetime.datetime) or value.time() == datetime.time()
         return value.isoformat()[:10] if midnight else value.isoformat()
-    if isinstance(value, float):
-        if math.isnan(value):
-            return None
-        if value.is_integer():
-            changes[WHOLE] += 1
-            return int(value)
     return value
 
 

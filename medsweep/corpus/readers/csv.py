@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from medsweep.corpus._base import Columns, Document, Reading
 from medsweep.corpus.readers._header import checked_header
 from medsweep.corpus.readers._lines import read_text
-from medsweep.corpus.readers._records import OWN, WHOLE, documents
+from medsweep.corpus.readers._records import OWN, documents
 from medsweep.corpus.readers._spans import BOM
 from medsweep.errors import DataError
 
@@ -24,8 +24,6 @@ BARE = "rows with quotes that close nothing read as they stand"
 
 # Excel's own first line, which names the delimiter.
 _SEP = re.compile(r"\"?sep=(?P<delimiter>[,;\t|])\"?\r?\n", re.IGNORECASE)
-_FRACTION = re.compile(r"-?\d+\.0+")
-_WHOLE = re.compile(r"-?\d+(?:\.0+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,6 @@ def _records(path: Path, reading: Reading) -> Iterator[tuple[str, str, dict[str,
         return
     where = f"{path.name}:{rows[0].first}"
     header = checked_header([c.strip() for c in rows[0].cells], columns, where)
-    fractions = _fractions(header, rows[1:], columns)
     for count, row in enumerate(rows[1:], 1):
         where = f"{path.name}:{row.first}"
         cells = row.cells
@@ -81,25 +78,8 @@ def _records(path: Path, reading: Reading) -> Iterator[tuple[str, str, dict[str,
                 fix="quote cells that hold the delimiter",
             )
         record = {name: cell for name, cell in zip(header, cells, strict=True) if cell.strip()}
-        for name in fractions & record.keys():
-            if _FRACTION.fullmatch(record[name].strip()):
-                record[name] = record[name].partition(".")[0].strip()
-                reading.changes[WHOLE] += 1
         record.setdefault(columns.text, "")
         yield where, f"{path.stem}-{count}", record
-
-
-def _fractions(header: list[str], rows: Sequence[Row], columns: Columns) -> set[str]:
-    """Columns of names that hold whole numbers, some of them as fractions, as pandas writes."""
-    found = set[str]()
-    for name in (columns.id, columns.label, columns.group):
-        if name in header:
-            place = header.index(name)
-            cells = [r.cells[place].strip() for r in rows if place < len(r.cells)]
-            values = [c for c in cells if c]
-            if any(_FRACTION.fullmatch(v) for v in values):
-                found |= {name} if all(_WHOLE.fullmatch(v) for v in values) else set()
-    return found
 
 
 def table_rows(path: Path, reading: Reading) -> list[Row]:

@@ -1,8 +1,8 @@
 """Short discharge notes in which the patient and others smoke: whose habit it is decides.
 
-The statuses are those of ``smoking``, told by a sentence about the patient; most notes hold another
-such sentence about a relative, of any status. Both come from the same phrasings, in either order and
-mostly with an aside behind their subject, so that words and pairs of words do not tell whose they are.
+The statuses are those of ``smoking``, told by a sentence about the patient; most notes hold
+another such sentence about a relative, of any status. Both come from the same phrasings, in either
+order and mostly with an aside behind their subject: words do not tell whose they are.
 """
 
 from __future__ import annotations

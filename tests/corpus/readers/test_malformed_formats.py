@@ -302,7 +302,7 @@ MALFORMED: dict[str, tuple[str, str | bytes, str]] = {
     "pubannotation: an attribute of a list": (
         "a.json",
         attributed(subj=[CANARY]),
-        "a.json: document 1, attribute 1: the subj is neither a string nor a whole number",
+        "a.json: document 1, attribute 1: the subj is neither a string nor a number",
     ),
     "pubannotation: an attribute of two": (
         "a.json",
@@ -322,7 +322,7 @@ MALFORMED: dict[str, tuple[str, str | bytes, str]] = {
     "pubannotation: an id that is a list": (
         "a.json",
         denoted(id=[CANARY]),
-        "a.json: document 1, denotation 1: the id is neither a string nor a whole number",
+        "a.json: document 1, denotation 1: the id is neither a string nor a number",
     ),
     "parquet: none": ("a.parquet", f"PAR1{CANARY}PAR1", "a.parquet: not a readable parquet file"),
     "parquet: cut off": ("a.parquet", TABLE[:-50], "a.parquet: not a readable parquet file"),
