@@ -12,14 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-
-def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """Holm's adjusted p-values (Scandinavian Journal of Statistics 6 (1979) 65–70)."""
-    return np.array([chain[0] for chain in holm_of_sequences([[p] for p in p_values])])
-
 
 def holm_of_sequences(sequences: Sequence[Sequence[float]]) -> list[list[float]]:
     """Adjusted p-values for sequences of hypotheses, each tested in its own fixed order.
