@@ -55,7 +55,7 @@ def test_draws_differ_and_are_repeated_by_the_seed() -> None:
     assert len(sets) == 4
 
 
-def test_rungs_mix_the_classes_in_their_order() -> None:
+def test_sizes_mix_the_classes_in_their_order() -> None:
     ladder = build_ladder(labelled({"a": 50, "b": 50}), [40], 1, kind="classification", seed=0)
     labels = "".join(d.label or "" for d in ladder.subset(0, 40))
     assert "a" * 15 not in labels

@@ -64,7 +64,7 @@ search:
   learning_rate: {low: 3.0e-4, high: 3.0e-3, log: true}
   epochs: $epochs
 
-# Hopeless trials stop early: at each rung one in reduction_factor goes on. grace is the share of
+# Hopeless trials stop early: at each halving level one in reduction_factor goes on. grace is the share of
 # a trial's budget that it gets in any case.
 early_stopping: {reduction_factor: 3, grace: 0.25}
 
@@ -82,13 +82,13 @@ seed: 0
 
 def sizes_for(trainable: int) -> list[int | str]:
     """A ladder for ``trainable`` training documents (without dev): doubling from 25, then all."""
-    rungs: list[int | str] = []
+    sizes: list[int | str] = []
     size = 25
-    # A rung close to "all" would cost a cell and tell nothing new.
-    while size <= trainable * 0.75 and len(rungs) < 5:
-        rungs.append(size)
+    # A size close to "all" would cost a cell and tell nothing new.
+    while size <= trainable * 0.75 and len(sizes) < 5:
+        sizes.append(size)
         size *= 2
-    return [*rungs, "all"]
+    return [*sizes, "all"]
 
 
 def sweep_text(
