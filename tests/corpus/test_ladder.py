@@ -104,7 +104,7 @@ def test_no_mention_at_all() -> None:
         build_ladder(mentions(["", ""]), [1], 1, kind="ner", seed=0)
 
 
-def test_a_size_that_is_no_rung() -> None:
+def test_a_size_that_is_not_of_the_ladder() -> None:
     ladder = build_ladder(labelled({"a": 3, "b": 3}), [4], 1, kind="classification", seed=0)
     with pytest.raises(ValueError, match="no rung"):
         ladder.subset(0, 5)

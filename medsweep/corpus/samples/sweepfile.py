@@ -64,8 +64,8 @@ search:
   learning_rate: {low: 3.0e-4, high: 3.0e-3, log: true}
   epochs: $epochs
 
-# Hopeless trials stop early: at each halving level one in reduction_factor goes on. grace is the share of
-# a trial's budget that it gets in any case.
+# Hopeless trials stop early: at each halving level one in reduction_factor goes on. grace is the
+# share of a trial's budget that it gets in any case.
 early_stopping: {reduction_factor: 3, grace: 0.25}
 
 # grid: every cell. frontier: from the cheapest cell up, without those that dev shows cannot change
