@@ -106,11 +106,11 @@ def test_no_mention_at_all() -> None:
 
 def test_a_size_that_is_not_of_the_ladder() -> None:
     ladder = build_ladder(labelled({"a": 3, "b": 3}), [4], 1, kind="classification", seed=0)
-    with pytest.raises(ValueError, match="no rung"):
+    with pytest.raises(ValueError, match="none of the sizes"):
         ladder.subset(0, 5)
 
 
-def test_every_rung_holds_every_label_near_its_share() -> None:
+def test_every_size_holds_every_label_near_its_share() -> None:
     rng = random.Random(1)
     shares = {"a": 0.6, "b": 0.3, "c": 0.1, "d": 0.03}
     documents = [
