@@ -12,10 +12,8 @@ from typing import Any
 from medsweep.errors import ConfigError, RunError
 from medsweep.export.card import model_card
 from medsweep.export.judged import judged_documents
-from medsweep.export.metadata import AdapterMetadata, read_metadata
 from medsweep.export.reload import predict_with_peft
-from medsweep.record.trial import Trial
-from medsweep.training.recipe import METADATA
+from medsweep.export.saved import SavedAdapter, best_adapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +29,6 @@ class ExportedAdapter:
     name: str
     documents: int
     path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class _SavedAdapter:
-    path: Path
-    metadata: AdapterMetadata
-    trial: Trial
 
 
 def export_adapter(
@@ -67,7 +58,7 @@ def export_adapter(
         raise ConfigError("exists already", where=str(target), fix="name a new folder")
     verdict = _verdict(folder)
     model, size = _cell(verdict, model, size)
-    adapter = _best_adapter(folder, model, size, draw, fold)
+    adapter = best_adapter(folder, model, size, draw, fold)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
@@ -124,35 +115,7 @@ def _cell(verdict: Mapping[str, Any], model: str | None, size: int | None) -> tu
     return model, min(matching)
 
 
-def _best_adapter(
-    folder: Path, model: str, size: int, draw: int | None, fold: int | None
-) -> _SavedAdapter:
-    """Of the adapters of a cell the one with the best dev score; ties go to the first."""
-    saved: list[_SavedAdapter] = []
-    for path in sorted((folder / "adapters").glob(f"*/{METADATA}")):
-        metadata = read_metadata(path.parent)
-        saved.append(_SavedAdapter(path.parent, metadata, Trial.from_dict(metadata.trial)))
-    matching = [
-        s
-        for s in saved
-        if (s.trial.cell.model, s.trial.cell.size) == (model, size)
-        and draw in (None, s.trial.draw)
-        and fold in (None, s.trial.cell.fold)
-    ]
-    if not matching:
-        names = ", ".join(s.path.name for s in saved) or "none"
-        which = f"{model} at {size} documents"
-        which += "" if draw is None else f", draw {draw}"
-        which += "" if fold is None else f", fold {fold}"
-        raise ConfigError(
-            f"no adapter of {which}", where=str(folder / "adapters"), fix=f"there are: {names}"
-        )
-    return max(
-        matching, key=lambda s: (s.metadata.dev_score or 0.0, -s.trial.cell.fold, -s.trial.draw)
-    )
-
-
-def _check(folder: Path, copy: Path, adapter: _SavedAdapter, begin: Callable[[str], None]) -> int:
+def _check(folder: Path, copy: Path, adapter: SavedAdapter, begin: Callable[[str], None]) -> int:
     """How many test documents were predicted as the sweep predicted them: all, or RunError.
 
     Needs the adapter's own base and the test documents, nothing else of the sweep's.

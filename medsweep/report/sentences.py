@@ -338,6 +338,9 @@ def _analysis(verdict: Mapping[str, Any], *, planned: bool) -> list[str]:
         if several
         else " With one draw, claims are about the adapters tested, not about numbers of labels."
     )
+    plain = any(a.get("claim") == "system" for a in verdict["arms"])
+    if several and plain and proportion and groups is None and verdict["reference"]["draws"] == 1:
+        draws += " For systems of which nothing was trained it was that of Tango's score interval."
     over = "models" if verdict.get("systems", "tuned") == "tuned" else "all systems"
     text = [
         f"The outcome was {words.metric_name(verdict['metric'])} on {power['documents']} test "

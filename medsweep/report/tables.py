@@ -152,7 +152,7 @@ def labels(verdict: Mapping[str, Any]) -> Table:
             marked.add(i)
         rows.append([str(size), str(used - size), str(used), ", ".join(good) or "none"])
     return Table(
-        ["training", "dev", "labels in all", "models that match"],
+        ["training", "dev", "labels in all", "models shown to match"],
         rows,
         "Labelled documents. Choosing hyperparameters spends labels too, so dev counts.",
         frozenset({3}),
@@ -204,8 +204,9 @@ def power(verdict: Mapping[str, Any]) -> list[Table]:
             [words.percent(float(d)), str(n), words.percent(found["power"][d])]
             for d, n in found["required"].items()
         ],
-        f"For margin {verdict['margin']:g} and one-sided alpha {verdict['alpha']:g}, if there is "
-        "no true difference. Discordance: share of documents that exactly one of two systems has "
+        "One comparison of the accuracies of two adapters, before correction for the number of "
+        f"systems: margin {verdict['margin']:g}, one-sided alpha {verdict['alpha']:g}, no true "
+        "difference. Discordance: share of documents that exactly one of two systems has "
         "right.",
         frozenset(),
     )

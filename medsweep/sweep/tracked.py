@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 from rich.console import Console
 
 from medsweep.config import Sweep, load_sweep
-from medsweep.errors import MedsweepError
+from medsweep.errors import ConfigError, MedsweepError
+from medsweep.export.saved import best_adapter
 from medsweep.plan.plan import Plan
 from medsweep.record.journal import Journal, read_events
 from medsweep.record.records import Records
-from medsweep.record.trial import Cell
 from medsweep.sweep.folder import SweepFolder
 from medsweep.tracking import Ending, Tracker, make_tracker
 
@@ -96,19 +96,13 @@ def track_again(folder: SweepFolder, verdict: Mapping[str, Any], console: Consol
 
 
 def finished(verdict: Mapping[str, Any], folder: SweepFolder) -> Ending:
-    """Headline metrics and artifacts for the tracker: the winner's adapter, the report."""
-    from medsweep.sweep.results import adapter_name
-
+    """Headline metrics and artifacts for the tracker: the adapter that `export` hands over, too."""
     files = [folder.report, folder.verdict, folder.sweep_file]
     summary = {"reference_score": float(verdict["reference"]["score"])}
     if (smallest := verdict["smallest"]) is not None:
-        draw = (smallest.get("adapter") or {}).get("draw", 0)
-        cell, folds = (
-            Cell(smallest["model"], smallest["train_size"]),
-            verdict["provenance"]["folds"],
-        )
-        adapter = folder.adapters / adapter_name(cell, draw, folds)
-        files += [adapter] if adapter.exists() else []
+        # An adapter may have been deleted since; the verdict is told all the same.
+        with suppress(ConfigError):
+            files.append(best_adapter(folder.path, smallest["model"], smallest["train_size"]).path)
         summary |= {
             "smallest_params": float(smallest["params"]),
             "smallest_train_size": float(smallest["train_size"]),

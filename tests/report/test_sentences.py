@@ -91,6 +91,16 @@ def test_what_decided_is_named(metric: str, tango: bool) -> None:
     assert ("bootstrap" in told) == (not tango)
 
 
+def test_untrained_systems_are_decided_by_tango_where_others_are_not() -> None:
+    table = predictions(documents=100, sizes=(50,), draws=2)
+    rules = table[(table["arm"] == "tfidf") & (table["draw"] == 0)]
+    both = pd.concat([table, rules.assign(arm="rules", model="", train_size=0)])
+    big = (both["model"] == "llama-3.1-8b") & (both["draw"] > 0)
+    told = sentences.methods(verdict(both[~big], metric="accuracy"), None)[1]
+    assert "bootstrap" in told
+    assert "nothing was trained it was that of Tango's score interval" in told
+
+
 def test_the_references_own_training_is_told(found: dict[str, Any]) -> None:
     own = {**SWEEP, "reference": {"arm": "finetuned", "trials": 4}}
     told = sentences.methods(found, own)[0]

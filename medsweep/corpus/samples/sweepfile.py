@@ -61,7 +61,7 @@ search:
   rank: [8, 16]
   alpha_ratio: [1, 2]
   top_layers: [$layers]
-  learning_rate: {low: 3.0e-4, high: 3.0e-3, log: true}
+  learning_rate: {low: 3.0e-4, high: 1.0e-3, log: true}
   epochs: $epochs
 
 # Hopeless trials stop early: at each halving level one in reduction_factor goes on. grace is the
