@@ -80,7 +80,8 @@ class DataConfig(ConfigSection):
     evaluation: EvaluationConfig = EvaluationConfig()
     """One held-out test set, or cross-validation."""
     max_misplaced: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """Refuse a corpus with a larger share of mentions that are not where their file says."""
+    """Refuse a corpus with a larger share of mentions that are not where their file says; one or
+    two among as many others are left out whatever their share, unless this is 0."""
 
     @field_validator("test", "dev", mode="before")
     @classmethod
