@@ -80,7 +80,8 @@ class DataConfig(ConfigSection):
     evaluation: EvaluationConfig = EvaluationConfig()
     """One held-out test set, or cross-validation."""
     max_misplaced: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """Refuse a corpus with a larger share of mentions that are not where their file says."""
+    """Refuse a corpus with a larger share of mentions that are not where their file says; one or
+    two among as many others are left out whatever their share, unless this is 0."""
     near_duplicates: Literal["note", "drop", "refuse"] = "note"
     """What to do where a training or dev document is nearly a test document, or a training one
     nearly a dev one: count them, leave them out of training and dev (never of test), or refuse."""

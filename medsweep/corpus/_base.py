@@ -92,6 +92,8 @@ class Columns:
 
 # With more of its mentions out of place a corpus does not belong to its texts.
 MAX_MISPLACED = 0.05
+# So many mentions out of place are left out whatever share they are, where as many others are not.
+FEW_MISPLACED = 2
 
 
 class Changes(Counter[str]):
@@ -121,11 +123,15 @@ class Changes(Counter[str]):
     def check_misplaced(self, most: float) -> None:
         """Refuse the corpus where a larger share than ``most`` of its mentions was left out.
 
+        One or two among others are no reason, unless ``most`` is 0.
+
         Raises:
             DataError: the first of them.
         """
         number, total = len(self.misplaced), len(self.misplaced) + self.mentions
-        if number > most * total:
+        # Of a small corpus one mention is a large share, and tells as little.
+        few = most > 0 and number <= min(FEW_MISPLACED, self.mentions)
+        if number > most * total and not few:
             first = self.misplaced[0]
             raise DataError(
                 f"{first.problem} ({number} of {total} mentions are misplaced, more than "

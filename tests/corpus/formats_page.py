@@ -25,8 +25,8 @@ no reader takes are counted.
 
 One rule for every format whose mentions can be off: a mention that is not where its file says is
 moved within 64 characters where that is unique, else left out, counted, and listed by file and
-line in `OUT.report.json`; a corpus with a larger share of these than `max_misplaced` (0.05) is
-refused.
+line in `OUT.report.json`; a corpus with a larger share of these than `max_misplaced` (0.05), and
+more than two, is refused.
 
 Endings in brackets belong to several formats.
 """

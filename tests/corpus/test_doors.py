@@ -206,17 +206,18 @@ def test_annotators_with_a_folder_each(put: Put, tmp_path: Path) -> None:
 
 def test_a_share_of_misplaced_mentions(put: Put) -> None:
     mention = {"start": 0, "end": 5, "type": "P", "text": "Chest"}
-    elsewhere = [{**mention, "start": 90, "end": 95}]
+    elsewhere = [{**mention, "start": n, "end": n + 5} for n in (90, 190, 290)]
     lines = [
         json.dumps({"text": "Chest", "entities": e}) for e in ([mention], [mention], elsewhere)
     ]
     path = put("n.jsonl", "\n".join(lines))
     with pytest.raises(
-        DataError, match=r"^n\.jsonl:3: entity 1: .*\(1 of 3 mentions are misplaced"
+        DataError, match=r"^n\.jsonl:3: entity 1: .*\(3 of 5 mentions are misplaced"
     ):
         read(path)
-    _, changes = read(path, max_misplaced=0.5)
-    assert [e.where for e in changes.misplaced] == ["n.jsonl:3: entity 1"]
+    _, changes = read(path, max_misplaced=0.6)
+    places = [f"n.jsonl:3: entity {n}" for n in (1, 2, 3)]
+    assert [e.where for e in changes.misplaced] == places
 
 
 def test_classes_that_may_be_one_are_noted(put: Put) -> None:
@@ -309,3 +310,54 @@ def test_numbers_are_the_same_labels_in_every_format(tmp_path: Path, name: str) 
     else:
         table.to_excel(path, index=False)
     assert [(d.id, d.label) for d in scan(path)] == [("1", "1"), ("2", "1.5"), ("3", "2")]
+
+
+def test_one_torn_mention_of_two_is_left_out(put: Put, tmp_path: Path) -> None:
+    put("a.txt", "ASS 100 mg once")
+    put("a.ann", "T1\tDrug 0 3\tASS\nT2\tDose 4 10\tsomething else\n")
+    (document,), changes = read(tmp_path)
+    assert document[1] == (Span(0, 3, "Drug"),)
+    assert len(changes.misplaced) == 1
+    with pytest.raises(DataError, match="1 of 2 mentions are misplaced"):
+        read(tmp_path, max_misplaced=0)
+    put("a.ann", "T2\tDose 4 10\tsomething else\n")
+    with pytest.raises(DataError, match="1 of 1 mentions are misplaced"):
+        read(tmp_path)
+
+
+def test_doccanos_numbers_of_labels(put: Put) -> None:
+    mention = {"label": 3, "start_offset": 0, "end_offset": 3, "user": 1, "id": 7}
+    rows = [{"id": 1, "text": "ASS", "annotations": [mention], "meta": {}}]
+    rows += [{"id": 2, "text": "none", "annotations": []}]
+    lines = "\n".join(map(json.dumps, rows))
+    documents, changes = read(put("a.jsonl", lines))
+    assert documents == [("ASS", (Span(0, 3, "3"),)), ("none", ())]
+    assert changes["labels that are numbers: doccano's label_config.json has their names"] == 1
+    rows = [{"text": f"t{n}", "annotations": [{"label": n, "user": 1}]} for n in (1, 2)]
+    assert read(put("b.jsonl", "\n".join(map(json.dumps, rows))))[0] == [("t1", "1"), ("t2", "2")]
+    rows[0]["annotations"] = [{"label": 1, "user": 1}, {"label": 2, "user": 2}]
+    path = put("c.jsonl", "\n".join(map(json.dumps, rows[:1])))
+    with pytest.raises(DataError, match=r"annotations of several people \(1, 2\)"):
+        read(path)
+    assert read(path, annotator="2")[0] == [("t1", "2")]
+
+
+def test_label_studios_hypertext(put: Put) -> None:
+    html = "<div><p>Pain &amp; fever</p><p>ASS<br>100 mg</p><style>p {}</style></div>"
+    value = {
+        "start": "/div[1]/p[2]/text()[1]",
+        "end": "/div[1]/p[2]/text()[1]",
+        "startOffset": 0,
+        "endOffset": 3,
+        "globalOffsets": {"start": 12, "end": 15},
+        "text": "ASS",
+        "hypertextlabels": ["Drug"],
+    }
+    results = [{"type": "hypertextlabels", "value": value}]
+    task = {"id": 1, "data": {"text": html}, "annotations": [{"result": results}]}
+    (document,), changes = read(put("a.json", json.dumps([task])))
+    assert document == ("Pain & fever\nASS\n100 mg\n", (Span(13, 16, "Drug"),))
+    assert changes["texts in HTML read without their tags"] == 1
+    del value["globalOffsets"]
+    with pytest.raises(DataError, match="a region of HTML without globalOffsets"):
+        read(put("b.json", json.dumps([task])))

@@ -54,7 +54,7 @@ MALFORMED: list[tuple[str, str | bytes, str, str]] = [
     ("a.jsonl", row(id=" "), "classification", "a.jsonl:1: the id is empty"),
     ("a.jsonl", row(label=CANARY * 20), "classification", "a.jsonl:1: the label has 340 char"),
     ("a.jsonl", row(label=f"{CANARY}\nb"), "classification", "a.jsonl:1: the label has 19 char"),
-    ("a.jsonl", row(label=0.5), "classification", "a.jsonl:1: the label is neither"),
+    ("a.jsonl", row(label={"a": 1}), "classification", "a.jsonl:1: the label is neither"),
     (
         "a.jsonl",
         f"{ROW}\n{row(label='')}",

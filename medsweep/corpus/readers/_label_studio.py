@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from medsweep.corpus._base import Reading
+from medsweep.corpus.readers._html import Page, is_page
 from medsweep.corpus.readers._json import as_list, as_object
 from medsweep.errors import DataError
 
@@ -32,6 +33,10 @@ def task_parts(record: Mapping[str, Any], reading: Reading, where: str) -> dict[
         "text": _text(data, results, columns.text, where),
         "group": data.get(columns.group),
     }
+    page = Page(parts["text"]) if is_page(parts["text"]) else None
+    if page is not None:
+        parts["text"] = page.text
+        reading.changes["texts in HTML read without their tags"] += 1
     if results is None:
         return parts
     if relations := sum(r.get("type") == "relation" for r in results):
@@ -47,7 +52,7 @@ def task_parts(record: Mapping[str, Any], reading: Reading, where: str) -> dict[
     if chosen:
         parts["choices"] = chosen
     if marked or not chosen:
-        parts["entities"] = [e for kind, v in marked for e in _entities(kind, v, where)]
+        parts["entities"] = [e for kind, v in marked for e in _entities(kind, v, page, where)]
     others = len(values) - sum(bool(v.get("choices") or v.get("selected")) for _, v in values)
     if lost := others - len(marked):
         reading.changes["results that are neither labels nor choices left out"] += lost
@@ -115,8 +120,26 @@ def _names(value: object) -> list[str]:
     return [n for n in listed if isinstance(n, str)]
 
 
-def _entities(kind: object, value: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
+def _entities(
+    kind: object, value: Mapping[str, Any], page: Page | None, where: str
+) -> list[dict[str, Any]]:
     """A region once for each of its labels."""
     labels = as_list(value.get(str(kind), value.get("labels")), "labels", where)
     place = {"start": value.get("start"), "end": value.get("end"), "text": value.get("text")}
+    if "startOffset" in value:
+        place |= _on_page(value, page, where)
     return [{**place, "type": label} for label in labels or [None]]
+
+
+def _on_page(value: Mapping[str, Any], page: Page | None, where: str) -> dict[str, Any]:
+    """Where a region of HTML lies, whose own start and end are paths of elements."""
+    found = as_object(value.get("globalOffsets") or {}, "globalOffsets", where)
+    start, end = found.get("start"), found.get("end")
+    if page is None or type(start) is not int or type(end) is not int:
+        raise DataError(
+            "a region of HTML without globalOffsets",
+            where=where,
+            fix="export it again from a Label Studio that writes them (1.4 or newer)",
+        )
+    begin, behind = page.place(start, end)
+    return {"start": begin, "end": behind}

@@ -29,6 +29,10 @@ _NO_TEXT = (
 )
 
 
+# Larger files are read line by line.
+_AT_ONCE = 2**26
+
+
 def numbered_lines(path: Path, reading: Reading | None = None) -> Iterator[tuple[int, str]]:
     """Lines from 1, without their ends; a byte order mark is dropped.
 
@@ -42,8 +46,18 @@ def numbered_lines(path: Path, reading: Reading | None = None) -> Iterator[tuple
         for number, line in enumerate(read_text(path, reading).split("\n"), 1):
             yield number, line.removeprefix("\ufeff" if number == 1 else "").rstrip("\r\n")
         return
-    # Decoded a line at a time, so that a bad byte is reported with the line it stands in. Only
-    # LF ends a line: Unicode has line separators that occur inside clinical text.
+    # Only LF ends a line: Unicode has line separators that occur inside clinical text.
+    if path.stat().st_size <= _AT_ONCE:
+        try:
+            text = path.read_bytes().removeprefix(codecs.BOM_UTF8).decode(encoding)
+        except UnicodeDecodeError:
+            pass  # the line is found below
+        else:
+            lines = text.split("\n")
+            for number, line in enumerate(lines if lines[-1] else lines[:-1], 1):
+                yield number, line.rstrip("\r")
+            return
+    # Decoded a line at a time, so that a bad byte is reported with the line it stands in.
     with path.open("rb") as file:
         for number, raw in enumerate(file, 1):
             if number == 1:

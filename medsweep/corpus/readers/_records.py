@@ -13,6 +13,7 @@ from typing import Any
 
 from medsweep.corpus._base import Changes, Columns, Document, Reading
 from medsweep.corpus.readers._bigbio import bigbio_parts, is_bigbio
+from medsweep.corpus.readers._doccano import old_parts
 from medsweep.corpus.readers._fields import make_document, parse_json
 from medsweep.corpus.readers._label_studio import is_task, task_parts
 from medsweep.corpus.readers._prodigy import example_parts, is_example
@@ -57,7 +58,9 @@ def own_parts(record: Record, reading: Reading, where: str) -> dict[str, Any]:
         if listed and all(isinstance(v, list | dict) for v in value or ()):
             parts["entities"], parts[part] = value, None
             parts["of_label"] = True
-    if isinstance(parts["label"], list):
+    if not any(parts[part] for part in ("label", "labels", "entities")):
+        parts |= old_parts(record, reading, where)
+    if isinstance(parts.get("label"), list):
         parts["choices"] = parts.pop("label")
     for key in ("relations", "events"):
         if isinstance(record.get(key), list) and record[key]:

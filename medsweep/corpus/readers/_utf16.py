@@ -10,7 +10,11 @@ class Utf16:
 
     def __init__(self, text: str) -> None:
         # A character beyond U+FFFF takes two units; most texts have none.
-        wide = [i for i, c in enumerate(text) if c > "\uffff"] if not text.isascii() else []
+        wide = (
+            [i for i, c in enumerate(text) if c > "\uffff"]
+            if max(text, default="") > "\uffff"
+            else []
+        )
         self._ends = [i + n for n, i in enumerate(wide, 2)]
         self.length = len(text) + len(wide)
 
@@ -18,6 +22,8 @@ class Utf16:
         """The same place in code points; None outside the text or within a character."""
         if not 0 <= offset <= self.length:
             return None
+        if not self._ends:
+            return offset
         before = bisect_right(self._ends, offset)
         # The next wide character's second half begins one unit before its end.
         inside = before < len(self._ends) and self._ends[before] - 1 == offset

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _XMI = "{http://www.omg.org/XMI}"
 _CAS = "{http:///uima/cas.ecore}"
 _ECORE = "{http:///", ".ecore}"
+_PLACE = frozenset(("sofa", "begin", "end"))
 _NO_NAMESPACE = "uima.noNamespace."
 _TYPES = "{http://uima.apache.org/resourceSpecifier}"
 TYPE_SYSTEMS = ("TypeSystem.xml", "typesystem.xml")
@@ -107,7 +108,7 @@ def _cas(path: Path, reading: Reading) -> Cas:
     sofa, text = _sofa(root, where, reading)
     members_ = _members(root, sofa)
     of_view = [e for e in root if e.get("sofa") == sofa and not e.tag.startswith(_CAS)]
-    found = [e for e in of_view if not {"begin", "end"}.isdisjoint(e.keys())]
+    found = [e for e in of_view if "begin" in e.attrib or "end" in e.attrib]
     indexed = [e for e in found if e.get(f"{_XMI}id") in members_]
     if outside := len(found) - len(indexed):
         reading.changes["annotations outside the view's index left out"] += outside
@@ -136,7 +137,7 @@ def _members(root: Element, sofa: str) -> frozenset[str]:
 
 def _annotation(element: Element, where: str) -> Annotation:
     features: Mapping[str, str] = {
-        k: v for k, v in element.items() if k not in ("sofa", "begin", "end") and k[0] != "{"
+        k: v for k, v in element.attrib.items() if k not in _PLACE and k[0] != "{"
     }
     return Annotation(
         type=_type_name(element.tag),
@@ -144,7 +145,7 @@ def _annotation(element: Element, where: str) -> Annotation:
         end=element.get("end"),
         features=features,
         place=f"{where}: element {element.get(f'{_XMI}id', '')}",
-        lists=len({child.tag for child in element}),
+        lists=len({child.tag for child in element}) if len(element) else 0,
     )
 
 

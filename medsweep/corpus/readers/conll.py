@@ -89,9 +89,10 @@ def looks_like_conll(path: Path, reading: Reading) -> bool:
 def _parts(path: Path, reading: Reading) -> Iterator[_Mark | _Rows]:
     """Sentences, and the marks between them."""
     rows: _Rows = []
+    name = path.name
     for number, line in numbered_lines(path, reading):
         row = _split(line)
-        mark = _mark(line, row, f"{path.name}:{number}")
+        mark = _mark(line, row, name, number)
         if mark is None and any(row):
             if not _is_comment(line, row):
                 rows.append((number, row))
@@ -105,11 +106,13 @@ def _parts(path: Path, reading: Reading) -> Iterator[_Mark | _Rows]:
         yield rows
 
 
-def _mark(line: str, row: list[str], where: str) -> _Mark | None:
+def _mark(line: str, row: list[str], name: str, number: int) -> _Mark | None:
     if row[0] == DOCSTART:
         return _Mark(is_docstart=True)
+    if not line.startswith("#"):
+        return None
     match = _NEWDOC.fullmatch(line) or _MEDLINE.fullmatch(line)
-    return _Mark(as_name(match["id"], "id", where)) if match else None
+    return _Mark(as_name(match["id"], "id", f"{name}:{number}")) if match else None
 
 
 def _sentences(path: Path, reading: Reading) -> Iterator[_Rows]:
@@ -151,9 +154,20 @@ def _documents(path: Path, reading: Reading) -> Iterator[tuple[str, list[_Rows]]
 
 def _is_marked(path: Path, reading: Reading) -> bool:
     """Whether marks say where documents begin: Label Studio has one on top, and tasks below."""
-    parts = enumerate(_parts(path, reading))
-    marks = [(n, part.is_docstart) for n, part in parts if isinstance(part, _Mark)]
-    return bool(marks) and marks != [(0, True)]
+    on_top = in_sentence = False
+    for number, line in numbered_lines(path, reading):
+        if not line.lstrip(" ").startswith(("#", "-")):
+            in_sentence = in_sentence or bool(line.strip())
+            continue
+        row = _split(line)
+        mark = _mark(line, row, path.name, number)
+        if mark is None:
+            in_sentence = in_sentence or not _is_comment(line, row)
+        elif on_top or in_sentence or not mark.is_docstart:
+            return True
+        else:
+            on_top = True
+    return False
 
 
 def _layout_of(path: Path, reading: Reading) -> _Layout:

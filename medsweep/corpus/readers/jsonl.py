@@ -52,13 +52,14 @@ class Json(Jsonl):
 
 
 class LabelStudio(Json):
-    """Tasks of Label Studio's JSON export; labels, choices or pairwise preferences."""
+    """Tasks of Label Studio's JSON export; labels, choices or pairwise preferences, of HTML too."""
 
     name = "label-studio"
 
 
 class Doccano(Json):
-    """doccano's exports: ``label`` with labels or ``[start, end, type]``, or ``entities``."""
+    """doccano's exports: ``label`` with labels or ``[start, end, type]``, ``entities``, or
+    ``annotations`` with numbers of labels."""
 
     name = "doccano"
     shared_suffixes: tuple[str, ...] = (".json", *_LINES)

@@ -52,7 +52,7 @@ class _Columns:
 
     def has(self, row: _Row) -> bool:
         """Whether the row has an annotation of the layer."""
-        return any(cell != "_" for cell in self.cells(row))
+        return not row.is_blank and any(cell != "_" for cell in self.cells(row))
 
     @property
     def numbered(self) -> list[int]:
@@ -75,6 +75,7 @@ class _Row:
     end: int
     surface: str
     cells: Sequence[str]
+    is_blank: bool
 
 
 @dataclass(slots=True)
@@ -151,12 +152,13 @@ def _parse(path: Path, reading: Reading) -> tuple[list[_Columns], list[_Sentence
             fix="export the document as WebAnno TSV 3",
         )
     before = first
+    name = path.name
     for number, line in lines:
-        where = f"{path.name}:{number}"
+        where = f"{name}:{number}"
         sentence = sentences[-1] if sentences else None
         reading_text = sentence is not None and not sentence.rows
-        if _ROW.match(line) and sentence is not None:
-            sentence.rows.append(_row(line, number, columns, where))
+        if sentence is not None and (match := _ROW.match(line)):
+            sentence.rows.append(_row(match, number, columns, where))
         elif line.startswith("#Text="):
             if sentence is None or sentence.rows or not before:
                 sentence = _Sentence(number)
@@ -187,10 +189,8 @@ def _columns(line: str, before: Sequence[_Columns], where: str) -> _Columns:
     return columns
 
 
-def _row(line: str, number: int, columns: Sequence[_Columns], where: str) -> _Row:
-    match = _ROW.match(line)
-    assert match is not None
-    surface, *cells = line[match.end() :].split("\t")
+def _row(match: re.Match[str], number: int, columns: Sequence[_Columns], where: str) -> _Row:
+    surface, *cells = match.string[match.end() :].split("\t")
     width = columns[-1].first + len(columns[-1].names) if columns else 0
     if len(cells) == width + 1 and not cells[-1]:
         cells.pop()
@@ -199,7 +199,8 @@ def _row(line: str, number: int, columns: Sequence[_Columns], where: str) -> _Ro
     start, end = int(match["start"]), int(match["end"])
     if start > end:
         raise DataError("the token ends before it starts", where=where)
-    return _Row(number, match["token"], bool(match["part"]), start, end, surface, cells)
+    is_blank = cells.count("_") == width
+    return _Row(number, match["token"], bool(match["part"]), start, end, surface, cells, is_blank)
 
 
 def _count_relations(columns: Sequence[_Columns], rows: Sequence[_Row], changes: Changes) -> None:
@@ -279,6 +280,8 @@ def _spans(
     for before, row in itertools.pairwise([None, *rows]):
         assert row is not None
         token += before is None or before.token != row.token
+        if row.is_blank:
+            continue
         for features, id_ in _items(row, columns, f"{name}:{row.line}"):
             open_ = numbered.get(id_) if id_ else None
             if open_ is None:
