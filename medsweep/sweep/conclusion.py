@@ -22,6 +22,7 @@ from medsweep.sweep.results import (
     given_up_cells,
     inference_of,
     predictions_table,
+    reading_notes,
     strategy_of,
     trials_table,
     write_json,
@@ -41,7 +42,7 @@ def conclude(plan: Plan, records: Records, folder: SweepFolder) -> dict[str, Any
     decided = _decide(plan, predictions, complete)
     verdict: dict[str, Any] = decided.to_dict()
     verdict["name"] = plan.sweep.name
-    verdict["notes"] = [*plan.notes, *missing]
+    verdict["notes"] = [*plan.notes, *missing, *reading_notes(plan, records, folder.trials)]
     verdict["strategy"] = strategy_of(plan, records, given_up)
     _add_recipes(records, verdict)
     _add_inference(records, folder, verdict)
