@@ -48,8 +48,8 @@ class Arm(Protocol):
     """A way to predict.
 
     Attributes:
-        trains: whether predictions depend on the training documents; such an arm is asked for
-            every size and draw of the ladder, others once.
+        trains: whether predictions depend on the training documents, beyond how long an answer may
+            be; such an arm is asked for every size and draw of the ladder, others once.
     """
 
     trains: bool

@@ -20,12 +20,16 @@ from medsweep.arms.prompted import PromptOptions, Question, joined_predictions
 from medsweep.arms.selection import Selection, example_selector
 from medsweep.corpus import Document
 from medsweep.errors import ConfigError, RunError
+from medsweep.prompting.limit import answer_limit, longest_answer
 from medsweep.prompting.prompt import Message
 from medsweep.prompting.window import character_windows
 from medsweep.tasks import Task, TaskKind
 from medsweep.tasks.prediction import Prediction
 
 _LONGEST_PAUSE_S = 60.0
+# JSON with names, doses and brackets has fewer characters a token than prose.
+_BYTES_A_TOKEN = 2
+_LEAST_TOKENS = 1024
 
 
 class EndpointOptions(PromptOptions):
@@ -52,8 +56,9 @@ class EndpointOptions(PromptOptions):
     max_chars: Annotated[StrictInt, Field(ge=100)] = 24_000
     """Characters of a window; a longer document is asked about in several that overlap, and their
     answers are joined."""
-    max_tokens: Count = 1024
-    """Tokens of an answer."""
+    max_tokens: Count | None = None
+    """Tokens of an answer [half more than the longest right answer to one of the training documents
+    could have, one for two bytes, and 32; at least 1024]."""
     constrained: StrictBool = False
     """Whether the server is told the answer's JSON schema, as `response_format`; vLLM, llama.cpp
     and Ollama hold to it."""
@@ -110,12 +115,18 @@ class Endpoint:
         labelled = train if options.k else ()
         selector = example_selector(labelled, options.k, options.selection, seed)
         size = options.max_chars
+        limit = options.max_tokens or self._limit(train, size)
+        cut: set[str] = set()
 
         def answer(question: Question) -> str:
             document, window = question
             examples = [(_clipped(e.text, size), e) for e in selector(document)]
             text = document.text[window.start : window.end]
-            return self._request(document.id, self._prompts.messages(text, examples), seed)
+            messages = self._prompts.messages(text, examples)
+            said, ended = self._request(document.id, messages, seed, limit)
+            if not ended:
+                cut.add(document.id)
+            return said
 
         questions = [(d, window) for d in test for window in character_windows(d.text, size)]
         pool = ThreadPoolExecutor(options.concurrency)
@@ -124,15 +135,28 @@ class Endpoint:
         finally:
             # After a refusal the requests that wait must not be sent.
             pool.shutdown(cancel_futures=True)
-        return joined_predictions(test, questions, answers, self._prompts)
+        return joined_predictions(test, questions, answers, self._prompts, cut)
 
-    def _request(self, doc_id: str, messages: Sequence[Message], seed: int) -> str:
+    def _limit(self, train: Sequence[Document], size: int) -> int:
+        """Tokens of an answer by a tokenizer that only the server knows."""
+        longest = longest_answer(
+            self._prompts,
+            train,
+            lambda text: character_windows(text, size),
+            lambda answer: -(-len(answer.encode("utf-8", "surrogatepass")) // _BYTES_A_TOKEN),
+        )
+        return max(_LEAST_TOKENS, answer_limit(longest))
+
+    def _request(
+        self, doc_id: str, messages: Sequence[Message], seed: int, limit: int
+    ) -> tuple[str, bool]:
+        """What is answered, and whether that had come to its end."""
         options = self._options
         body: dict[str, Any] = {
             "model": options.model,
             "messages": list(messages),
             "temperature": 0,
-            "max_tokens": options.max_tokens,
+            "max_tokens": limit,
             "seed": seed,
         }
         if options.constrained:
@@ -146,7 +170,9 @@ class Endpoint:
             pause = options.backoff_s * 2**attempt
             try:
                 with _OPENER.open(request, timeout=options.timeout_s) as response:
-                    return json.load(response)["choices"][0]["message"]["content"] or ""
+                    choice = json.load(response)["choices"][0]
+                    ended = choice.get("finish_reason") != "length"
+                    return choice["message"]["content"] or "", ended
             except urllib.error.HTTPError as error:
                 with error:
                     problem = f"HTTP {error.code}"

@@ -18,8 +18,8 @@ class FewShotOptions(ZeroShotOptions):
     k: Count = 8
     """Examples a prompt."""
     selection: Selection = "random"
-    """random takes the same ones, over all labels in turn, for every document; bm25 the most
-    similar training documents of each."""
+    """random takes the same ones, over all labels or types in turn, for every document; bm25 the
+    most similar training documents of each."""
     example_length: Tokens = 128
     """Tokens of an example."""
 

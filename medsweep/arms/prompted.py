@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from pydantic import Field
 
@@ -44,9 +45,19 @@ def joined_predictions(
     questions: Iterable[Question],
     answers: Iterable[str],
     prompts: Prompts,
+    cut: Collection[str] = (),
 ) -> list[Prediction]:
-    """A prediction a document, from the answers to the questions about its windows."""
+    """A prediction a document, from the answers to the questions about its windows.
+
+    Args:
+        documents: that were asked about.
+        questions: windows of them.
+        answers: to each question.
+        prompts: that were put.
+        cut: documents with an answer that ended at its limit.
+    """
     parts: dict[str, list[tuple[TextWindow, str]]] = {d.id: [] for d in documents}
     for (document, window), answer in zip(questions, answers, strict=True):
         parts[document.id].append((window, answer))
-    return [document_answer(d, parts[d.id], prompts).prediction for d in documents]
+    found = [document_answer(d, parts[d.id], prompts).prediction for d in documents]
+    return [replace(p, cut=p.doc_id in cut) for p in found]

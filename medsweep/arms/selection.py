@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -34,14 +35,28 @@ def example_selector(
 
 
 def _balanced_sample(train: Sequence[Document], k: int, seed: int) -> list[Document]:
+    """Over the classes in turn, in an order that the seed draws; mentions count by their type.
+
+    A document of several labels or types stands for the one that the fewest documents have.
+    """
     rng = np.random.default_rng(seed)
-    by_label: dict[str | None, list[Document]] = {}
+    counts = Counter(name for d in train for name in _names(d))
+    by_name: dict[str, list[Document]] = {}
     for i in rng.permutation(len(train)):
-        by_label.setdefault(train[i].label, []).append(train[i])
-    groups = [by_label[label] for label in sorted(by_label, key=str)]
+        # Of equally rare names the first, so that a document is always in the same group.
+        rarest = min(_names(train[i]), key=lambda name: (counts[name], name), default="")
+        by_name.setdefault(rarest, []).append(train[i])
+    # As the shuffled documents come: by name, k examples would never show the last classes.
+    groups = list(by_name.values())
     rows = range(max(map(len, groups), default=0))
     sample = [group[row] for row in rows for group in groups if row < len(group)][:k]
     return [sample[i] for i in rng.permutation(len(sample))]
+
+
+def _names(document: Document) -> set[str]:
+    if document.label is not None:
+        return {document.label}
+    return {*(document.labels or ()), *(s.type for s in document.spans or ())}
 
 
 class _Bm25:

@@ -17,6 +17,7 @@ from medsweep.corpus import Document
 from medsweep.errors import ConfigError
 from medsweep.models import ModelFolder
 from medsweep.prompting.likelihood import likeliest_label
+from medsweep.prompting.limit import answer_limit, list_limit, longest_answer
 from medsweep.prompting.window import MIN_WINDOW, largest_window
 from medsweep.tasks import Task, TaskKind
 from medsweep.tasks._base import NO_LIKELIHOOD
@@ -25,8 +26,6 @@ from medsweep.tasks.prediction import Prediction
 # Tokens of a window, unless options say. Attention's scores grow with its square, and a list of
 # mentions with its length.
 WINDOW_TOKENS: Mapping[TaskKind, int] = {"classification": 2048, "multilabel": 2048, "ner": 512}
-# A label in JSON; a list of them; a list of mentions.
-_NEW_TOKENS: Mapping[TaskKind, int] = {"classification": 32, "multilabel": 256, "ner": 512}
 
 
 class ZeroShotOptions(PromptOptions):
@@ -40,7 +39,8 @@ class ZeroShotOptions(PromptOptions):
     """Tokens of a window; a longer document is asked about in several that overlap, and their
     answers are joined [2048, NER: 512, or what the model's context leaves]."""
     max_new_tokens: Count | None = None
-    """Tokens that may be generated for a document [by the task]."""
+    """Tokens that may be generated for a window [half more than the longest right answer to one of
+    the training documents has, and 32]."""
     constrained: StrictBool = False
     """Whether nothing but JSON that answers the question can be generated; needs
     `medsweep[constrained]`."""
@@ -87,7 +87,6 @@ class ZeroShot:
         self._decoder = Decoder.load(model)
         schema = self._prompts.schema()
         self._grammar = self._decoder.grammar(schema) if options.constrained else None
-        self._new_tokens = options.max_new_tokens or _NEW_TOKENS[task.kind]
 
     def predict(
         self, train: Sequence[Document], test: Sequence[Document], *, seed: int
@@ -97,17 +96,17 @@ class ZeroShot:
         Raises:
             ConfigError: the model's context does not even hold the instruction.
         """
-        examples, size = self._selector(train, seed), self._window_tokens()
+        examples, (size, limit) = self._selector(train, seed), self._window_and_limit(train)
         questions: list[Question] = []
         prompts: list[list[int]] = []
         for document in test:
             selected, text = examples(document), self._decoder.mask_control_tokens(document.text)
             for window in self._decoder.windows(text, size):
                 questions.append((document, window))
-                prompts.append(self._prompt(text[window.start : window.end], selected))
+                prompts.append(self._prompt(text[window.start : window.end], selected, limit))
         if self._method == "likelihood":
             return self._likeliest(test, questions, prompts)
-        answers = self._decoder.generate(prompts, self._new_tokens, self._grammar)
+        answers = self._decoder.generate(prompts, limit, self._grammar)
         return joined_predictions(test, questions, answers, self._prompts)
 
     def _likeliest(
@@ -136,24 +135,45 @@ class ZeroShot:
         """What examples may take."""
         return 0
 
-    def _window_tokens(self) -> int:
-        """Tokens of a window: what is asked for, but no more than the model's context leaves."""
-        empty = self._prompts.messages("")
-        room = self._decoder.context - self._new_tokens
-        room -= len(self._decoder.prompt_ids(empty, self._prompts.plain(empty)))
-        room -= min(room // 2, self._example_tokens())
-        most = largest_window(room)
-        if most < MIN_WINDOW:
-            raise self._too_long()
-        return min(self._options.max_length or WINDOW_TOKENS[self._task.kind], most)
+    def _window_and_limit(self, train: Sequence[Document]) -> tuple[int, int]:
+        """Tokens of a window and of the answer about it.
 
-    def _prompt(self, text: str, selected: Sequence[Document]) -> list[int]:
+        A window is what is asked for, but no more than the model's context leaves beside an
+        answer; that of a shorter window may be shorter.
+        """
+        empty = self._prompts.messages("")
+        beside = len(self._decoder.prompt_ids(empty, self._prompts.plain(empty)))
+        size = self._options.max_length or WINDOW_TOKENS[self._task.kind]
+        while size >= MIN_WINDOW:
+            limit = self._limit(train, size)
+            room = self._decoder.context - limit - beside
+            most = largest_window(room - min(room // 2, self._example_tokens()))
+            if size <= most:
+                return size, limit
+            size = most if most >= MIN_WINDOW else size // 2
+        raise self._too_long()
+
+    def _limit(self, train: Sequence[Document], size: int) -> int:
+        """Tokens of an answer about a window of ``size`` tokens."""
+        if self._options.max_new_tokens:
+            return self._options.max_new_tokens
+        longest = longest_answer(
+            self._prompts,
+            train,
+            lambda text: self._decoder.windows(self._decoder.mask_control_tokens(text), size),
+            lambda answer: len(self._decoder.answer_ids(answer)),
+        )
+        if not longest:
+            return list_limit(size, attributes=bool(self._task.attributes))
+        return answer_limit(longest)
+
+    def _prompt(self, text: str, selected: Sequence[Document], limit: int) -> list[int]:
         """Fits the model's context: examples give way, from the least similar."""
         examples = [(self._example_text(e), e) for e in selected]
         while True:
             messages = self._prompts.messages(text, examples)
             ids = self._decoder.prompt_ids(messages, self._prompts.plain(messages))
-            if len(ids) <= self._decoder.context - self._new_tokens:
+            if len(ids) <= self._decoder.context - limit:
                 return ids
             if not examples:
                 raise self._too_long()

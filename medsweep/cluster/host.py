@@ -175,6 +175,7 @@ class Host:
                 "doc_id": p.doc_id,
                 "pred": task.value(p),
                 "score": max(p.scores.values(), default=None),
+                **{name: True for name in ("salvaged", "cut") if getattr(p, name)},
             }
             for p in predictions
         ]

@@ -2,40 +2,105 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from medsweep.corpus import Span
 from medsweep.corpus.values import as_value
+from medsweep.prompting.loose_json import (
+    closed_objects,
+    json_values,
+    python_as_json,
+    without_thoughts,
+)
 
-_DECODER = json.JSONDecoder()
+# What models call the parts of an answer instead of what they are asked to, the likeliest first.
+_LABEL_KEYS = ("label", "category", "class", "answer", "labels")
+_LABELS_KEYS = ("labels", "categories", "classes", "label", "category", "answer")
+_TEXT_KEYS = ("text", "mention", "span", "word", "entity", "name")
+_TYPE_KEYS = ("type", "label", "category", "entity_type", "class", "entity")
+# "Category: never", on a line of its own.
+_SAID = re.compile(
+    r"^\W*(?:the\s+)?(?:label|category|class|answer)\W*(?:\bis\b)?\s*:?\s*(.+)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_AROUND = " \t\r\n\"'`.*[]{}"
+
+Value = TypeVar("Value")
 
 
-def read_label(answer: str, names: Mapping[str, str]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class ReadAnswer(Generic[Value]):
+    """What an answer says.
+
+    Attributes:
+        value: a label, or a set of them.
+        salvaged: whether it was not written as asked: other keys or quotes, cut off, or in words.
+    """
+
+    value: Value
+    salvaged: bool = False
+
+
+def read_label(answer: str, names: Mapping[str, str]) -> ReadAnswer[str] | None:
     """The label in ``{"label": name}``, or in an answer that is a name and nothing else.
+
+    Read as a person would: also of other keys, in single quotes, and of ``Category: name``. What a
+    model thought before it answered does not count.
 
     Args:
         answer: as written.
         names: what labels are called, by label; case and white space do not matter.
     """
-    labels = _by_name(names)
-    for value in _json(answer, "{"):
+    answer, labels = without_thoughts(answer), _by_name(names)
+    for value in json_values(answer, "{"):
         if isinstance(value, dict) and "label" in value:
-            return labels.get(_plain(str(value["label"])))
-    return labels.get(_plain(answer.strip(" \t\r\n\"'`.*")))
-
-
-def read_labels(answer: str, names: Mapping[str, str]) -> tuple[str, ...] | None:
-    """The labels in ``{"labels": [name, …]}``, sorted; unknown ones are dropped."""
-    labels = _by_name(names)
-    for value in _json(answer, "{"):
-        if isinstance(value, dict) and isinstance(value.get("labels"), list):
-            named = {labels.get(_plain(str(name))) for name in value["labels"]}
-            return tuple(sorted(label for label in named if label is not None))
+            found = labels.get(_plain(str(value["label"])))
+            return None if found is None else ReadAnswer(found)
+    alone = labels.get(_plain(answer.strip(_AROUND)))
+    if alone is not None:
+        return ReadAnswer(alone)
+    said = (match[1].strip(_AROUND) for match in _SAID.finditer(answer))
+    for name in (*_named_labels(answer), *said):
+        if (label := labels.get(_plain(name))) is not None:
+            return ReadAnswer(label, salvaged=True)
     return None
+
+
+def read_labels(answer: str, names: Mapping[str, str]) -> ReadAnswer[tuple[str, ...]] | None:
+    """The labels in ``{"labels": [name, …]}``, sorted; unknown ones are dropped.
+
+    Read as a person would: also of other keys, in single quotes, of a list alone, and of one name.
+    """
+    answer, labels = without_thoughts(answer), _by_name(names)
+
+    def known(values: Sequence[Any]) -> tuple[str, ...]:
+        named = {labels.get(_plain(str(name))) for name in values}
+        return tuple(sorted(label for label in named if label is not None))
+
+    for value in json_values(answer, "{"):
+        if isinstance(value, dict) and isinstance(value.get("labels"), list):
+            return ReadAnswer(known(value["labels"]))
+    loose = python_as_json(answer)
+    for value in json_values(loose, "{"):
+        named = _first(value, _LABELS_KEYS) if isinstance(value, dict) else None
+        if isinstance(named, str | list):
+            return ReadAnswer(known([named] if isinstance(named, str) else named), salvaged=True)
+    lists = [v for v in json_values(loose, "[") if all(isinstance(name, str) for name in v)]
+    # An empty list before the answer says nothing; one that stands alone is the answer.
+    chosen = next((v for v in lists if v), lists[0] if lists else None)
+    return None if chosen is None else ReadAnswer(known(chosen), salvaged=True)
+
+
+def _named_labels(answer: str) -> Iterator[str]:
+    for value in json_values(python_as_json(answer), "{"):
+        named = _first(value, _LABEL_KEYS) if isinstance(value, dict) else None
+        if isinstance(named, list) and len(named) == 1:
+            (named,) = named
+        if named is not None and not isinstance(named, list | dict):
+            yield str(named)
 
 
 _Attributes = tuple[tuple[str, str], ...]
@@ -49,10 +114,12 @@ class AnchoredSpans:
         spans: sorted.
         lost: mentions without a place: the text has them not, or not as often, or their type is
             unknown.
+        salvaged: whether the list was not written as asked: other keys or quotes, or cut off.
     """
 
     spans: tuple[Span, ...]
     lost: int
+    salvaged: bool = False
 
 
 def anchor_spans(
@@ -64,11 +131,15 @@ def anchor_spans(
     of a mention is its n-th place, and of several places that is taken which follows the entry
     before. Places as written and of whole words go first, then any case and white space, then
     parts of words. One rule for every model, so that none is ahead by how it is read.
-    ``attributes`` are kept of ``"attributes": {field: value}``.
+    ``attributes`` are kept of ``"attributes": {field: value}``. Of a list that was cut off the
+    objects that are whole are kept.
     """
-    mentions = _mentions(answer, names, attributes)
-    if mentions is None:
+    written = _objects(without_thoughts(answer))
+    if written is None:
         return None
+    objects, salvaged = written
+    mentions = [_mention(v, names, attributes) for v in objects]
+    salvaged |= any(not {"text", "type"} <= set(v) for v in objects)
     spans: list[Span] = []
     lost = previous = 0
     for mention, kind, values in mentions:
@@ -78,7 +149,7 @@ def anchor_spans(
             continue
         previous = place[0]
         spans.append(Span(*place, kind, attributes=values))
-    return AnchoredSpans(tuple(sorted(spans)), lost)
+    return AnchoredSpans(tuple(sorted(spans)), lost, salvaged)
 
 
 def _next_place(
@@ -95,23 +166,39 @@ def _next_place(
     return nested[0] if nested else None
 
 
-def _mentions(
-    answer: str, names: Mapping[str, str], attributes: Sequence[str]
-) -> list[tuple[str, str | None, _Attributes]] | None:
-    """(text, label, attributes) of the first list of objects; an unknown type is None."""
-    labels = _by_name(names)
+def _objects(answer: str) -> tuple[list[dict[str, Any]], bool] | None:
+    """The list of objects in an answer, and whether it was salvaged; None without one.
+
+    An empty list is the answer only where no other comes.
+    """
+    empty, loose = False, python_as_json(answer)
+    for text in (answer, loose):
+        for value in json_values(text, "["):
+            if isinstance(value, list) and all(isinstance(v, dict) for v in value):
+                if value:
+                    return value, empty or text is not answer
+                empty = True
+    for text in (answer, loose):
+        if objects := closed_objects(text):
+            return objects, True
+    return ([], False) if empty else None
+
+
+def _mention(
+    value: Mapping[str, Any], names: Mapping[str, str], attributes: Sequence[str]
+) -> tuple[str, str | None, _Attributes]:
+    """(text, label, attributes) of one object; an unknown type is None."""
     fields = {_plain(field): field for field in attributes}
-    for value in _json(answer, "["):
-        if isinstance(value, list) and all(isinstance(v, dict) for v in value):
-            return [
-                (
-                    str(v.get("text", "")).strip(),
-                    labels.get(_plain(str(v.get("type", "")))),
-                    _values(v.get("attributes"), fields),
-                )
-                for v in value
-            ]
-    return None
+    keys = {_plain(str(key)): v for key, v in value.items()}
+    text = next((k for k in _TEXT_KEYS if k in keys), None)
+    kind = next((k for k in _TYPE_KEYS if k in keys and k != text), None)
+    # Fields beside text and type say the same as within "attributes".
+    own = {k: v for k, v in keys.items() if k in fields and k not in (text, kind)}
+    return (
+        str(keys[text]).strip() if text else "",
+        _by_name(names).get(_plain(str(keys[kind]))) if kind else None,
+        _values(keys.get("attributes", own), fields),
+    )
 
 
 def _values(value: Any, fields: Mapping[str, str]) -> _Attributes:
@@ -137,13 +224,10 @@ def _within_words(text: str, mention: str) -> list[tuple[int, int]]:
     return [m.span() for m in re.finditer(pattern, text, re.IGNORECASE)]
 
 
-def _json(answer: str, opening: str) -> Iterator[Any]:
-    """Every JSON value that begins with ``opening``: models like to talk around it."""
-    for match in re.finditer(re.escape(opening), answer):
-        try:
-            yield _DECODER.raw_decode(answer, match.start())[0]
-        except (ValueError, RecursionError):
-            continue
+def _first(value: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    """What stands under the first of ``keys`` that there is, whatever its case."""
+    plain = {_plain(str(key)): v for key, v in value.items()}
+    return next((plain[k] for k in keys if k in plain), None)
 
 
 def _by_name(names: Mapping[str, str]) -> dict[str, str]:

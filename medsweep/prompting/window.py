@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from medsweep.corpus import Document, Span
@@ -74,6 +74,16 @@ def character_windows(text: str, size: int) -> list[TextWindow]:
     return text_windows([*bounds, (start, len(text))])
 
 
+def excerpt(document: Document, begin: int, end: int) -> Document:
+    """A window of a document as one of its own, with the mentions that are whole in it."""
+    spans = None
+    if document.spans is not None:
+        inside = (s for s in sorted(document.spans) if begin <= s.start and s.end <= end)
+        # The hull of a discontinuous mention: what is written in one piece.
+        spans = tuple(replace(s, fragments=()).moved(-begin) for s in inside)
+    return replace(document, text=document.text[begin:end], spans=spans)
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentAnswer:
     """What was written of a document.
@@ -94,7 +104,7 @@ class DocumentAnswer:
 def document_answer(
     document: Document, answers: Sequence[tuple[TextWindow, str]], prompts: Prompts
 ) -> DocumentAnswer:
-    """The answers about a document's windows as one.
+    """The answers about a document's windows as one; the prediction says if it was salvaged.
 
     A label: what most windows with an answer say, the first where they are even. Labels: those
     that at least half of them name. Mentions: each from the window that judges its place; a
@@ -102,17 +112,19 @@ def document_answer(
     part of the document is none.
     """
     if prompts.kind == "classification":
-        votes = Counter(
-            label for _, text in answers if (label := read_label(text, prompts.names)) is not None
-        )
+        said = [r for _, text in answers if (r := read_label(text, prompts.names)) is not None]
+        votes = Counter(r.value for r in said)
         winner = votes.most_common(1)[0][0] if votes else None
-        return DocumentAnswer(Prediction(document.id, label=winner), winner is not None)
+        salvaged = any(r.salvaged for r in said)
+        prediction = Prediction(document.id, label=winner, salvaged=salvaged)
+        return DocumentAnswer(prediction, winner is not None)
     if prompts.kind == "multilabel":
-        read = (read_labels(text, prompts.names) for _, text in answers)
-        sets = [labels for labels in read if labels is not None]
+        read = [r for _, t in answers if (r := read_labels(t, prompts.names)) is not None]
+        sets = [r.value for r in read]
         counts = Counter(label for labels in sets for label in labels)
         frequent = tuple(n for n in sorted(prompts.labels) if 2 * counts[n] >= len(sets))
-        prediction = Prediction(document.id, labels=frequent if sets else None)
+        salvaged = any(r.salvaged for r in read)
+        prediction = Prediction(document.id, labels=frequent if sets else None, salvaged=salvaged)
         return DocumentAnswer(prediction, bool(sets))
     return _mentions(document, answers, prompts)
 
@@ -122,14 +134,16 @@ def _mentions(
 ) -> DocumentAnswer:
     spans: set[Span] = set()
     kept = lost = 0
-    valid = True
+    valid, salvaged = True, False
     for window, answer in answers:
         text = document.text[window.start : window.end]
         anchored = anchor_spans(answer, text, prompts.names, prompts.attributes)
         if anchored is None:
             valid = False
             continue
+        salvaged |= anchored.salvaged
         kept, lost = kept + len(anchored.spans), lost + anchored.lost
         spans |= {s for s in (a.moved(window.start) for a in anchored.spans) if window.judges(s)}
-    prediction = Prediction(document.id, spans=tuple(sorted(spans)) if valid else None)
+    found = tuple(sorted(spans)) if valid else None
+    prediction = Prediction(document.id, spans=found, salvaged=salvaged and valid)
     return DocumentAnswer(prediction, valid, kept, lost)

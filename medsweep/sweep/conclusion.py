@@ -23,6 +23,7 @@ from medsweep.sweep.results import (
     given_up_cells,
     inference_of,
     predictions_table,
+    reading_notes,
     strategy_of,
     trials_table,
     write_json,
@@ -44,7 +45,7 @@ def conclude(plan: Plan, records: Records, folder: SweepFolder) -> dict[str, Any
     verdict: dict[str, Any] = decided.to_dict()
     verdict["name"] = plan.sweep.name
     verdict["judged"] = enter_verdict(decided.test_set, tracking_key(records.start)).to_dict()
-    verdict["notes"] = [*plan.notes, *missing]
+    verdict["notes"] = [*plan.notes, *missing, *reading_notes(plan, records, folder.trials)]
     verdict["strategy"] = strategy_of(plan, records, given_up)
     _add_recipes(records, verdict)
     _add_inference(records, folder, verdict)

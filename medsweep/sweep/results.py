@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -94,6 +95,31 @@ def _rows(labels: Sequence[str], trial: Trial, folder: TrialFolder) -> Iterator[
     arm = "finetuned" if trial.arm is None else labels[trial.arm]
     for row in json.loads(folder.predictions.read_text()):
         yield {"arm": arm, "model": trial.cell.model, **row}
+
+
+def reading_notes(plan: Plan, records: Records, root: Path) -> list[str]:
+    """How many of a writing system's answers were salvaged, cut off, or none; a line a system."""
+    labels = arm_labels(plan.workload.arms)
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for record in records.by_name.values():
+        if record.trial.phase == "search" or record.status != "finished":
+            continue
+        for row in _rows(labels, record.trial, TrialFolder(root, record.trial.name)):
+            told = {"salvaged": row.get("salvaged"), "cut": row.get("cut"), "none": not row["pred"]}
+            count = counts[row["arm"], row["model"]]
+            count.update(["all", *(name for name, said in told.items() if said)])
+    words = {
+        "salvaged": "not written as asked and read all the same",
+        "cut": "cut off at the limit of tokens",
+        "none": "without a readable answer",
+    }
+    notes = []
+    for (arm, model), count in counts.items():
+        found = [f"{count[name]} {text}" for name, text in words.items() if count[name]]
+        if found:
+            system = f"{arm} {model}".strip()
+            notes.append(f"{system}: of {count['all']} answers {', '.join(found)}")
+    return notes
 
 
 def arm_labels(arms: Sequence[ArmConfig]) -> list[str]:

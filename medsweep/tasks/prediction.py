@@ -18,6 +18,8 @@ class Prediction:
         spans: NER: predicted spans, sorted.
         labels: multi-label: predicted labels, sorted; None where the output did not parse.
         scores: probability by label (not for NER); may be empty.
+        salvaged: whether an answer was not written as asked, and read all the same.
+        cut: whether an answer ended at its limit of tokens.
     """
 
     doc_id: str
@@ -25,3 +27,5 @@ class Prediction:
     spans: tuple[Span, ...] | None = field(default=None, repr=False)
     labels: tuple[str, ...] | None = field(default=None, repr=False)
     scores: Mapping[str, float] = field(default_factory=dict, repr=False)
+    salvaged: bool = False
+    cut: bool = False

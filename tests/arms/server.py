@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Answer = Callable[[dict[str, Any]], tuple[int, str]]
+# An answer that begins so was cut off, as the server says.
+CUT = "cut: "
 
 
 @contextmanager
@@ -20,7 +22,9 @@ def serving(answer: Answer) -> Iterator[tuple[str, list[dict[str, Any]]]]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             seen.append({"path": self.path, "key": self.headers.get("Authorization"), **body})
             status, text = answer(body)
-            reply = {"choices": [{"message": {"content": text}}]}
+            reason = "length" if text.startswith(CUT) else "stop"
+            message = {"content": text.removeprefix(CUT)}
+            reply = {"choices": [{"message": message, "finish_reason": reason}]}
             data = json.dumps(reply).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))

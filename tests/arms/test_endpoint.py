@@ -6,9 +6,10 @@ import pytest
 
 from medsweep.arms import make_arm
 from medsweep.arms.endpoint import Endpoint
+from medsweep.corpus import Document, Span
 from medsweep.errors import ConfigError, RunError
 from medsweep.tasks import make_task
-from tests.arms.server import serving
+from tests.arms.server import CUT, serving
 from tests.documents import classification, ner
 
 TASK = make_task("classification", ("former", "never", "smoker"), "macro_f1")
@@ -105,3 +106,25 @@ def test_a_constrained_request_has_the_schema() -> None:
     schema = bodies[0]["response_format"]["json_schema"]["schema"]
     assert schema["properties"]["label"]["enum"] == list(TASK.labels)
     assert "response_format" not in bodies[1]
+
+
+def test_an_answer_at_its_limit_is_told_and_whole_objects_are_kept() -> None:
+    task = make_task("ner", ("Drug",), "span_f1")
+    spans = tuple(Span(4 * i, 4 * i + 3, "Drug") for i in range(300))
+    train = [Document("long", "ASS " * 300, spans=spans)]
+
+    def answer(body: dict[str, Any]) -> tuple[int, str]:
+        whole = "second" not in body["messages"][-1]["content"]
+        said = '[{"text": "ASS", "type": "Drug"}'
+        return 200, f"{said}]" if whole else f'{CUT}{said}, {{"text": "'
+
+    documents = [Document("a", "first ASS"), Document("b", "second ASS")]
+    with serving(answer) as (url, seen):
+        for options in ({}, {"max_tokens": 7}):
+            arm = make_arm("endpoint", task, options={"url": url, "model": "m", **options})
+            found = arm.predict(train, documents, seed=0)
+            assert [p.spans for p in found] == [(Span(6, 9, "Drug"),), (Span(7, 10, "Drug"),)]
+            assert [(p.cut, p.salvaged) for p in found] == [(False, False), (True, True)]
+        _arm(url).predict([], documents, seed=0)
+    # 300 objects of 33 bytes and two of punctuation, at half a token a byte, and a half more.
+    assert [body["max_tokens"] for body in seen] == [7457, 7457, 7, 7, 1024, 1024]

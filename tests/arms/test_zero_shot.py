@@ -36,7 +36,7 @@ def test_a_long_document_is_read_whole_and_its_windows_vote(
     asked.clear()
     arm = make_arm("zero_shot", task, model=any_decoder, options={"method": "generate"})
     arm.predict([], [Document("a", text)], seed=0)
-    assert len(asked) < 5
+    assert len(asked) <= 5
     assert sum("quit" in s for s in asked) in (1, 2)
 
 

@@ -21,7 +21,31 @@ NAMES = {"1": "Past  smoker", "2": "never"}
     ],
 )
 def test_labels(answer: str, label: str | None) -> None:
-    assert read_label(answer, NAMES) == label
+    found = read_label(answer, NAMES)
+    assert (found.value if found else None) == label
+    assert not (found and found.salvaged)
+
+
+@pytest.mark.parametrize(
+    ("answer", "label"),
+    [
+        ('<think>{"label": "never"}, or not? never</think>\npast smoker', "1"),
+        ("well, never</think> Category: Past smoker", "1"),
+        ("<think>never, never, nev", None),
+        ("**Category:** never", "2"),
+        ("The category is: never.", "2"),
+        ("Label: 'past smoker'\nbecause he stopped", "1"),
+        ("{'label': 'never'}", "2"),
+        ("{'label': 'never', 'sure': True, 'why': None,}", "2"),
+        ('{"Category": "never"}', "2"),
+        ('{"x": 1} {"answer": ["never"]}', "2"),
+        ("Category: perhaps", None),
+    ],
+)
+def test_labels_are_read_as_a_person_would(answer: str, label: str | None) -> None:
+    found = read_label(answer, NAMES)
+    assert (found.value if found else None) == label
+    assert found is None or found.salvaged or answer.endswith("past smoker")
 
 
 def _spans(answer: str, text: str) -> list[tuple[str, str]] | None:
@@ -41,6 +65,45 @@ def test_a_place_is_taken_by_one_mention_only() -> None:
 @pytest.mark.parametrize("answer", ["", "none", '{"text": "a"}', "[1]", '[{"text": "a", '])
 def test_no_list_is_no_answer(answer: str) -> None:
     assert _spans(answer, "a") is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '[{"text": "aspirin", "type": "drug"}, {"text": "5 mg", "type": "dose"}, {"text": "hep',
+        '[{"text": "aspirin", "type": "drug"}, {"text": "5 mg", "type": "dose"},',
+        '[] [{"text": "aspirin", "type": "drug"}, {"text": "5 mg", "type": "dose"}]',
+        "[{'text': 'aspirin', 'type': 'drug'}, {'text': '5 mg', 'type': 'dose'}]",
+        "[{'text': 'aspirin', 'type': 'drug'}, {'text': '5 mg', 'type': 'dose'}, {'te",
+        '[{"mention": "aspirin", "label": "drug"}, {"word": "5 mg", "entity": "dose"}]',
+        '{"entities": [{"entity": "aspirin", "type": "drug"}, {"Text": "5 mg", "Type": "dose"}]}',
+        '<think>[{"text": "x"}]</think>[] so [{"text": "aspirin", "type": "drug"}, '
+        '{"text": "5 mg", "type": "dose"}]',
+    ],
+)
+def test_lists_are_read_as_a_person_would(answer: str) -> None:
+    text = "aspirin 5 mg"
+    assert _spans(answer, text) == [("aspirin", "D"), ("5 mg", "X")]
+    found = anchor_spans(answer, text, {"D": "drug", "X": "dose"})
+    assert found is not None
+    assert (found.lost, found.salvaged) == (0, True)
+
+
+def test_apostrophes_and_quotes_survive_single_quotes() -> None:
+    text = 'Crohn\'s disease, "water" pill'
+    drug = "{'text': 'Crohn\\'s disease', 'type': 'drug'}"
+    dose = "{'text': '\"water\" pill', 'type': 'dose'}"
+    answer = f"[{drug}, {dose}]"
+    assert _spans(answer, text) == [("Crohn's disease", "D"), ('"water" pill', "X")]
+    double = """[{"text": "Crohn's disease", "type": 'drug'}]"""
+    assert _spans(double, text) == [("Crohn's disease", "D")]
+
+
+def test_attributes_beside_the_type_are_read() -> None:
+    answer = '[{"text": "ASS", "type": "drug", "Dose": 5, "other": "x"}]'
+    found = anchor_spans(answer, "ASS", {"D": "drug"}, ("dose",))
+    assert found is not None
+    assert found.spans[0].attributes == (("dose", "5"),)
 
 
 def _anchored(text: str, *mentions: str) -> tuple[list[int], int] | None:
@@ -78,12 +141,32 @@ def test_empty_list_and_unknown_things_are_answers() -> None:
         ('Sure: {"labels": ["Drug", " dose "]}', ("dose", "drug")),
         ('{"labels": []}', ()),
         ('{"labels": ["weather"]}', ()),
-        ('{"labels": "drug"}', None),
         ("drug", None),
+        ("[1] {}", None),
+        ("<think>", None),
     ],
 )
-def test_labels_are_read(answer: str, labels: tuple[str, ...] | None) -> None:
-    assert read_labels(answer, {"drug": "Drug", "dose": "Dose"}) == labels
+def test_sets_of_labels_are_read(answer: str, labels: tuple[str, ...] | None) -> None:
+    found = read_labels(answer, {"drug": "Drug", "dose": "Dose"})
+    assert (found.value if found else None) == labels
+    assert not (found and found.salvaged)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"labels": "drug"}',
+        "{'labels': ['Drug']}",
+        '{"categories": ["drug"]}',
+        '["Drug"]',
+        "[] so: ['drug', 'weather']",
+        "<think>{'labels': ['dose']}</think> {'Classes': ['drug']}",
+    ],
+)
+def test_sets_of_labels_are_read_as_a_person_would(answer: str) -> None:
+    found = read_labels(answer, {"drug": "Drug", "dose": "Dose"})
+    assert found is not None
+    assert (found.value, found.salvaged) == (("drug",), True)
 
 
 def test_attributes_are_read_and_stay_with_their_mention() -> None:

@@ -22,6 +22,7 @@ from medsweep.models.load import Base, load_base
 from medsweep.models.precision import in_bf16
 from medsweep.models.quiet import quiet_peft, quiet_transformers
 from medsweep.prompting.decoder import Decoder
+from medsweep.prompting.window import excerpt
 from medsweep.tasks import MethodName, Task, make_task
 from medsweep.training.adapter import fresh_adapter, load_tensors, trainable
 from medsweep.training.batches import step_batch
@@ -30,7 +31,7 @@ from medsweep.training.engines.shared import SharedEngine
 from medsweep.training.engines.solo import SoloEngine
 from medsweep.training.forward import class_weights, read_windows
 from medsweep.training.methods import make_method
-from medsweep.training.methods.prompted import PromptedWindow, excerpt
+from medsweep.training.methods.prompted import PromptedWindow
 from medsweep.training.optim import make_optimizer, set_rate, share_of_rate, total_steps
 from medsweep.training.prefix import PrefixCache, entering_at, pad, stack_hidden
 from medsweep.training.recipe import Recipe, TrialError
@@ -273,7 +274,7 @@ def test_right_answers_to_every_window_are_the_gold(length: int, tmp_path: Path)
         for part in [excerpt(given[w.document], w.text_window.start, w.text_window.end)]
     ]
     found = method.decode(given, windows, said)
-    assert found.metrics == {"format_valid": 1.0, "mentions_lost": 0.0}
+    assert found.metrics == {"format_valid": 1.0, "salvaged": 0.0, "mentions_lost": 0.0}
     for document, prediction in zip(given, found.predictions, strict=True):
         assert prediction.spans == tuple(sorted(document.spans or ()))
 
@@ -286,14 +287,14 @@ def test_unreadable_answers_count_as_wrong(tmp_path: Path) -> None:
     good = '[{"text": "pain", "type": "Problem"}, {"text": "cough", "type": "Problem"}]'
     found = method.decode(given, windows, [good, "I see none."])
     assert [p.spans for p in found.predictions] == [(Span(0, 4, "Problem"),), None]
-    assert found.metrics == {"format_valid": 0.5, "mentions_lost": 0.5}
+    assert found.metrics == {"format_valid": 0.5, "salvaged": 0.0, "mentions_lost": 0.5}
 
     base = writing_base("llama", tmp_path / "c", "classification", "generate", torch.float32)
     method = make_method(base, the_task("classification"))
     windows = method.encode([Document("a", "pain"), Document("b", "")], 64, for_training=False)
     found = method.decode(given, windows, ['{"label": "never"}', "who knows"])
     assert [p.label for p in found.predictions] == ["never", None]
-    assert found.metrics == {"format_valid": 0.5}
+    assert found.metrics == {"format_valid": 0.5, "salvaged": 0.0}
 
 
 def test_control_tokens_in_a_document_do_not_end_the_turn(tmp_path: Path) -> None:

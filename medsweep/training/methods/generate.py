@@ -8,15 +8,17 @@ from typing import Any
 from medsweep.corpus import Document
 from medsweep.models.load import Base
 from medsweep.prompting.decoder import Decoder
+from medsweep.prompting.limit import (
+    answer_limit,
+    list_limit,
+    longest_answer,
+    text_beside_list,
+)
 from medsweep.prompting.window import TextWindow, document_answer
 from medsweep.tasks import Task
 from medsweep.training.encode import Window
 from medsweep.training.methods._base import PredictionOutput
 from medsweep.training.methods.prompted import PromptedMethod, prompted
-
-# Tokens that a list of mentions may take: for each token of text, in any case, and at most. With
-# attributes twice as much.
-_A_TOKEN, _AT_LEAST, _AT_MOST = 4, 16, 1024
 
 
 class Generate(PromptedMethod):
@@ -26,28 +28,25 @@ class Generate(PromptedMethod):
 
     def __init__(self, base: Base, task: Task) -> None:
         super().__init__(base, task, as_json=True)
-        answers = []
-        if task.kind == "classification":
-            answers = [self.answer(Document("", "", label=label)) for label in task.labels]
-        elif task.kind == "multilabel":
-            answers = [self.answer(Document("", "", labels=task.labels))]
-        # The same label can be written with other white space or in a sentence.
-        self._room = max(map(len, answers), default=0) + 8
-        self._times = 2 if task.attributes else 1
+        # Ends count: an answer that is not ended is not read as one.
+        longest = longest_answer(self.prompts, (), lambda _: [], self._tokens) + 1
+        self._room = answer_limit(longest)
+        self._attributes = bool(task.attributes)
+
+    def _tokens(self, answer: str) -> int:
+        return len(self._decoder.answer_ids(answer))
 
     def answer_limit(self, prompt: int) -> int:
         """Labels and some words, or what mentions could take; by the question's length alone."""
         if self._task.kind != "ner":
             return self._room
-        text = max(0, prompt - self.overhead)
-        return self._times * min(_AT_MOST, _AT_LEAST + _A_TOKEN * text)
+        return list_limit(prompt - self.overhead, attributes=self._attributes)
 
     def text_room(self, free: int) -> int:
         """What is left beside the answer's limit."""
         if self._task.kind != "ner":
             return free - self._room
-        times = self._times
-        return max(free - times * _AT_MOST, (free - times * _AT_LEAST) // (1 + times * _A_TOKEN))
+        return text_beside_list(free, attributes=self._attributes)
 
     def read(self, model: Any, windows: Sequence[Window]) -> list[str]:
         """What the model writes."""
@@ -66,8 +65,9 @@ class Generate(PromptedMethod):
     ) -> PredictionOutput:
         """Labels or mentions; None where what was written is no answer.
 
-        ``format_valid`` is the share of documents with an answer, ``mentions_lost`` the share of
-        written mentions that the document does not have.
+        ``format_valid`` is the share of documents with an answer, ``salvaged`` of those that were
+        not written as asked, ``mentions_lost`` the share of written mentions that the document
+        does not have.
         """
         parts: list[list[tuple[TextWindow, str]]] = [[] for _ in documents]
         for window, written in zip(windows, readings, strict=True):
@@ -75,7 +75,11 @@ class Generate(PromptedMethod):
         answers = [
             document_answer(d, p, self.prompts) for d, p in zip(documents, parts, strict=True)
         ]
-        metrics = {"format_valid": sum(a.valid for a in answers) / max(1, len(answers))}
+        count = max(1, len(answers))
+        metrics = {
+            "format_valid": sum(a.valid for a in answers) / count,
+            "salvaged": sum(a.prediction.salvaged for a in answers) / count,
+        }
         if self._task.kind == "ner":
             lost = sum(a.lost for a in answers)
             metrics["mentions_lost"] = lost / max(1, lost + sum(a.kept for a in answers))

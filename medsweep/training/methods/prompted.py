@@ -18,7 +18,7 @@ from medsweep.corpus import Document
 from medsweep.models.load import Base
 from medsweep.prompting.decoder import Decoder
 from medsweep.prompting.prompt import Prompts
-from medsweep.prompting.window import MIN_WINDOW, TextWindow, largest_window
+from medsweep.prompting.window import MIN_WINDOW, TextWindow, excerpt, largest_window
 from medsweep.tasks import Task
 from medsweep.training.encode import IGNORED, Window
 from medsweep.training.prefix import pad
@@ -205,16 +205,6 @@ def prompted(window: Window) -> PromptedWindow:
 def _key(ids: Sequence[int], branches: Sequence[int] = ()) -> bytes:
     numbers = [len(branches), *branches, *ids]
     return hashlib.sha256(np.asarray(numbers, dtype=np.int64).tobytes()).digest()
-
-
-def excerpt(document: Document, begin: int, end: int) -> Document:
-    """A window of a document as one of its own, with the mentions that are whole in it."""
-    spans = None
-    if document.spans is not None:
-        inside = (s for s in sorted(document.spans) if begin <= s.start and s.end <= end)
-        # The hull of a discontinuous mention: what is written in one piece.
-        spans = tuple(replace(s, fragments=()).moved(-begin) for s in inside)
-    return replace(document, text=document.text[begin:end], spans=spans)
 
 
 @contextmanager
