@@ -112,7 +112,7 @@ def document_answer(
     part of the document is none.
     """
     if prompts.kind == "classification":
-        said = [r for _, text in answers if (r := read_label(text, prompts.names)) is not None]
+        said = [a for _, text in answers if (a := read_label(text, prompts.names)) is not None]
         votes = Counter(r.value for r in said)
         winner = votes.most_common(1)[0][0] if votes else None
         salvaged = any(r.salvaged for r in said)

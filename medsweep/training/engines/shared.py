@@ -257,7 +257,13 @@ class SharedEngine:
         except Exception as error:  # as in training
             return _one_by_one(self._evaluate, slots, error)
         _share_seconds(slots, windows, time.perf_counter() - began)
-        return {n: self._score(s, outputs[n]) for n, s in slots.items()}
+        results: dict[str, Evaluation | Exception] = {}
+        for name, slot in slots.items():
+            try:
+                results[name] = self._score(slot, outputs[name])
+            except Exception as error:  # here it is known whose it is
+                results[name] = error
+        return results
 
     def _read(self, rows: Sequence[PackedRow], *, exact: bool) -> list[Any]:
         """What the method reads of each row, in order."""

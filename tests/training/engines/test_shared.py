@@ -26,9 +26,10 @@ from medsweep.training.encode import Encoder
 from medsweep.training.engines.packed import PackedRow, can_pack
 from medsweep.training.engines.shared import SharedEngine
 from medsweep.training.engines.solo import SoloEngine
+from medsweep.training.engines.train_state import TrainState, score_dev
 from medsweep.training.memory import TokenBudget
 from medsweep.training.prefix import pad
-from medsweep.training.recipe import Recipe, TrialError
+from medsweep.training.recipe import Evaluation, Recipe, TrialError
 from tests.training.comparison import (
     DEV,
     MIXED,
@@ -298,6 +299,28 @@ def test_an_optimiser_that_raises_ends_its_own_slot(bert: Base, task: Task) -> N
     found = run_together(engine, list(recipes))
     assert isinstance(found["two"], torch.OutOfMemoryError)
     assert all(t.grad is None for t in engine._slots["two"].state.parameters.values())
+    single = alone(bert, "top", recipes["top"])
+    run(single, "top")
+    assert_close(weights_of(engine, "top"), weights_of(single, "top"), 1e-10)
+
+
+def test_an_evaluation_that_raises_ends_its_own_slot(
+    bert: Base, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = SharedEngine(bert, task)
+    recipes = {s: short(MIXED[s]) for s in ("top", "two")}
+    open_all(engine, recipes)
+    broken = engine._slots["two"].state
+
+    def full(state: TrainState, *others: Any) -> Evaluation:
+        # The best adapter is copied when dev has been scored.
+        if state is broken:
+            raise torch.OutOfMemoryError
+        return score_dev(state, *others)
+
+    monkeypatch.setattr("medsweep.training.engines.shared.score_dev", full)
+    found = run_together(engine, list(recipes))
+    assert isinstance(found["two"], torch.OutOfMemoryError)
     single = alone(bert, "top", recipes["top"])
     run(single, "top")
     assert_close(weights_of(engine, "top"), weights_of(single, "top"), 1e-10)
