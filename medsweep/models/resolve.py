@@ -23,7 +23,7 @@ class ModelFolder:
         reference: as the sweep file calls it.
         name: short, lower case, safe in file names.
         path: the folder.
-        parameters: number of parameters of the stored weights.
+        parameters: of the stored weights; in a plan, of the model that is built from them.
     """
 
     reference: str
