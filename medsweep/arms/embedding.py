@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F  # noqa: N812 - its usual name
-from transformers import AutoModel
+from transformers import AutoConfig, AutoModel
 
 from medsweep.corpus import Document
 from medsweep.errors import ModelError
 from medsweep.models import ModelFolder
+from medsweep.models.filling import UNLOADABLE, fill
 from medsweep.models.precision import autocast
 from medsweep.models.quiet import quiet_transformers
 from medsweep.models.tokenizer import load_tokenizer, longest_input
@@ -45,8 +46,9 @@ class Embedder:
         try:
             with quiet_transformers():
                 tokenizer = load_tokenizer(model)
-                self._model = AutoModel.from_pretrained(model.path, dtype=torch.float32)
-        except (ValueError, KeyError, OSError, ImportError) as error:
+                config = AutoConfig.from_pretrained(model.path)
+                self._model = fill(AutoModel, model, config).model
+        except UNLOADABLE as error:
             raise ModelError(
                 f"cannot be loaded ({type(error).__name__})",
                 where=model.reference,

@@ -68,6 +68,7 @@ def _work(plan: Plan, begin: Callable[[str], None]) -> dict[str, Any]:
 
     begin("loading torch")
     from medsweep.models.machine import product_rate, this_machine
+    from medsweep.models.resolve import weight_files
     from medsweep.plan.cost import assumptions, costs
 
     machine = this_machine()
@@ -86,7 +87,7 @@ def _work(plan: Plan, begin: Callable[[str], None]) -> dict[str, Any]:
         "models": {
             name: {
                 "parameters": folder.parameters,
-                "stored_bytes": sum(f.stat().st_size for f in folder.path.glob("*.safetensors")),
+                "stored_bytes": sum(f.stat().st_size for f in weight_files(folder.path)),
                 **asdict(found[name]),
             }
             for name, folder in plan.folders.items()

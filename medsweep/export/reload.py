@@ -47,6 +47,8 @@ def predict_with_peft(
         metadata.task,
         method=metadata.method,
         trust_remote_code=trust_remote_code,
+        # Another than training's: what is random, and not in the folder, cannot agree by chance.
+        seed=1,
     )
     with quiet_peft():
         model = PeftModel.from_pretrained(loaded.model, str(adapter)).eval()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from medsweep.errors import ModelError
 from medsweep.models.resolve import ModelFolder, resolve
@@ -56,6 +57,36 @@ def token_counts(texts: Sequence[str], folder: ModelFolder) -> tuple[int, list[i
     Raises:
         ModelError: its tokenizer or configuration cannot be read.
     """
+    tokenizer, longest = _reader(folder)
+    return longest, [len(tokenizer(text, verbose=False)["input_ids"]) for text in texts]
+
+
+def unknown_share(
+    texts: Sequence[str], folder: ModelFolder, *, trust_remote_code: bool = False
+) -> float:
+    """The share of the tokens of ``texts`` that say no more than that something is there.
+
+    Raises:
+        ModelError: it is more than half, nothing is read, or the tokenizer cannot be read.
+    """
+    tokenizer, _ = _reader(folder, trust_remote_code=trust_remote_code)
+    ids = [
+        i
+        for text in texts
+        for i in tokenizer(text, verbose=False, add_special_tokens=False)["input_ids"]
+    ]
+    unknown = ids.count(tokenizer.unk_token_id)
+    if not ids or unknown > len(ids) / 2:
+        raise ModelError(
+            f"its tokenizer cannot read the texts: {unknown} of {len(ids)} tokens are unknown",
+            where=folder.reference,
+            fix="copy the model's own tokenizer into its folder, or use a model of the language",
+        )
+    return unknown / len(ids)
+
+
+def _reader(folder: ModelFolder, *, trust_remote_code: bool = False) -> tuple[Any, int]:
+    """A model's tokenizer, and the tokens that the model can take."""
     from transformers import AutoConfig
 
     from medsweep.models.quiet import quiet_transformers
@@ -63,11 +94,11 @@ def token_counts(texts: Sequence[str], folder: ModelFolder) -> tuple[int, list[i
 
     try:
         with quiet_transformers():
-            tokenizer = load_tokenizer(folder)
-            longest = longest_input(AutoConfig.from_pretrained(folder.path), tokenizer)
+            tokenizer = load_tokenizer(folder, trust_remote_code=trust_remote_code)
+            config = AutoConfig.from_pretrained(folder.path, trust_remote_code=trust_remote_code)
+            return tokenizer, longest_input(config, tokenizer)
     except (ValueError, KeyError, OSError, ImportError) as error:
         raise ModelError(
             f"its tokenizer or configuration cannot be read ({type(error).__name__})",
             where=folder.reference,
         ) from None
-    return longest, [len(tokenizer(text, verbose=False)["input_ids"]) for text in texts]

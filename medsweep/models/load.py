@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +14,16 @@ from transformers import (
 
 from medsweep.errors import ModelError
 from medsweep.models.attention import use_plain_attention
+from medsweep.models.filling import UNLOADABLE, Filled, body_of, fill
 from medsweep.models.quiet import quiet_transformers
 from medsweep.models.resolve import ModelFolder
 from medsweep.models.targets import Targets, find_targets
 from medsweep.models.token_head import token_classifier
 from medsweep.models.tokenizer import load_tokenizer, longest_input
-from medsweep.tasks import MethodName, Task, head_labels
+from medsweep.tasks import MethodName, Task, TaskKind, head_labels
 
-# What a classification model has between its layers and its labels, trained in full.
+# What a classification model has between its layers and its labels, trained in full even where
+# the files fill it.
 HEADS = ("classifier", "score", "pooler", "pre_classifier", "head")
 
 
@@ -59,14 +60,16 @@ def load_base(
     device: str | None = None,
     trust_remote_code: bool = False,
     move: bool = True,
+    seed: int = 0,
 ) -> Base:
     """Load ``folder`` for ``task``: a sequence or token classification model, or a language model.
 
     ``move=False`` leaves its weights in the machine's memory, for those who bring them to the
-    device in parts.
+    device in parts. A head's first values depend on ``seed`` alone.
 
     Raises:
-        ModelError: the architecture has no such head, or the tokenizer no offsets.
+        ModelError: the architecture has no such head, the tokenizer no offsets, or the files not
+            the whole body.
     """
     placed = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     try:
@@ -74,25 +77,43 @@ def load_base(
             tokenizer = load_tokenizer(folder, trust_remote_code=trust_remote_code)
             config = _config(folder, task, method, tokenizer, trust_remote_code)
             dtype = torch.float32 if placed.type == "cpu" else torch.bfloat16
-            architecture = _architecture(config, task, method)
-            model, missing = _weights(folder, architecture, config, dtype, trust_remote_code)
-    except (ValueError, KeyError, OSError, ImportError) as error:
-        raise ModelError(
-            f"cannot be loaded for {task.kind} by {method} ({type(error).__name__})",
-            where=folder.reference,
-            fix="use a model whose architecture has such a head"
-            if method == "head"
-            else "use method: head, or a causal language model",
-        ) from None
+            architecture = architecture_for(config, task.kind, method)
+            # The head's first values must not depend on what ran before.
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                filled = fill(
+                    architecture,
+                    folder,
+                    config,
+                    dtype=dtype,
+                    trust_remote_code=trust_remote_code,
+                    new_head=method == "head",
+                )
+    except UNLOADABLE as error:
+        raise unloadable(folder, task.kind, method, error) from None
+    model = filled.model
     model.to(placed if move else "cpu").eval().requires_grad_(False)
     if placed.type == "cpu":
         use_plain_attention(model)
     if method != "head":
-        _check_causal(model, missing, folder)
+        _check_causal(model, folder)
     targets = find_targets(model)
-    heads = _heads(model, targets) if method == "head" else ()
+    heads = find_heads(filled, targets, folder) if method == "head" else ()
     longest = longest_input(config, tokenizer)
     return Base(folder, model, tokenizer, targets, heads, placed, longest, method)
+
+
+def unloadable(
+    folder: ModelFolder, kind: TaskKind, method: MethodName, error: Exception
+) -> ModelError:
+    """What is said where transformers cannot build or load a model for a task."""
+    return ModelError(
+        f"cannot be loaded for {kind} by {method} ({type(error).__name__})",
+        where=folder.reference,
+        fix="use a model whose architecture has such a head"
+        if method == "head"
+        else "use method: head, or a causal language model",
+    )
 
 
 def _config(
@@ -120,49 +141,46 @@ def _head_config(task: Task) -> dict[str, Any]:
     }
 
 
-def _architecture(config: Any, task: Task, method: MethodName) -> Any:
+def architecture_for(config: Any, kind: TaskKind, method: MethodName) -> Any:
+    """What loads a model of ``config`` for a task of ``kind``: an auto class, or one made here.
+
+    Raises:
+        ValueError: the architecture is unknown to transformers.
+    """
     if method != "head":
         return AutoModelForCausalLM
-    return token_classifier(config) if task.kind == "ner" else AutoModelForSequenceClassification
+    return token_classifier(config) if kind == "ner" else AutoModelForSequenceClassification
 
 
-def _weights(
-    folder: ModelFolder,
-    architecture: Any,
-    config: Any,
-    dtype: torch.dtype,
-    trust_remote_code: bool,
-) -> tuple[Any, Collection[str]]:
-    """The model, and the names of its parameters that the folder does not have."""
-    # The head's first values must not depend on what ran before.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model, loading = architecture.from_pretrained(
-            folder.path,
-            config=config,
-            dtype=dtype,
-            trust_remote_code=trust_remote_code,
-            output_loading_info=True,
+def find_heads(filled: Filled, targets: Targets, folder: ModelFolder) -> tuple[str, ...]:
+    """Names of what stands between layers and labels, and of all that the files did not fill.
+
+    PEFT takes every module whose name ends so; no part of a layer may.
+
+    Raises:
+        ModelError: what has to be trained in full cannot be named apart from the layers.
+    """
+    model, body = filled.model, body_of(filled.model)
+    names = [n for n, _ in model.named_modules()]
+    outside = [n for n in names if not n.startswith(f"{targets.stack}.")]
+    known = [last for n in outside if (last := n.rpartition(".")[2]) in HEADS]
+    # A part whose parent is trained is trained with it.
+    new = [n.partition(".")[0] for n in sorted(filled.fresh) if not n.startswith(body)]
+    new = [n for n in new if n not in known]
+    heads = tuple(dict.fromkeys((*known, *new)))
+    clash = [h for h in heads for n in names if n not in outside and n.endswith(h)]
+    if clash or not set(new) <= set(names):
+        raise ModelError(
+            f"its head {(clash or new)[0]} cannot be told from its layers",
+            where=folder.reference,
+            fix="use another model, or method: likelihood or generate",
         )
-    return model, loading["missing_keys"]
-
-
-def _heads(model: Any, targets: Targets) -> tuple[str, ...]:
-    """Last parts of the names of the modules between layers and labels, each once."""
-    names = (n for n, _ in model.named_modules() if not n.startswith(f"{targets.stack}."))
-    return tuple(dict.fromkeys(last for n in names if (last := n.rpartition(".")[2]) in HEADS))
+    return heads
 
 
 @torch.no_grad()
-def _check_causal(model: Any, missing: Collection[str], folder: ModelFolder) -> None:
+def _check_causal(model: Any, folder: ModelFolder) -> None:
     """Tried rather than looked up: BERT's kind loads as a language model, and is none."""
-    head = model.get_output_embeddings()
-    if head is None or any(model.get_submodule(n.rpartition(".")[0]) is head for n in missing):
-        raise ModelError(
-            "its weights hold no language-model head",
-            where=folder.reference,
-            fix="use method: head, or a folder that was saved with it",
-        )
     one, other = (
         model(input_ids=torch.tensor([[1, 2, last]], device=model.device)).logits[0, 0]
         for last in (1, 3)

@@ -26,7 +26,7 @@ class ModelFolder:
         reference: as the sweep file calls it.
         name: short, lower case, safe in file names.
         path: the folder.
-        parameters: number of parameters of the stored weights.
+        parameters: of the stored weights; in a plan, of the model that is built from them.
     """
 
     reference: str
@@ -162,25 +162,77 @@ def tensor_shapes(folder: Path, reference: str = "") -> dict[str, tuple[int, ...
     """Shapes of a folder's tensors by name, from the headers of its safetensors files.
 
     Raises:
-        ModelError: there are none; weights in other formats can run code and are not read.
+        ModelError: there are none, or not all, or one is not whole; weights in other formats can
+            run code and are not read.
     """
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise ModelError(
-            "no safetensors weights",
-            where=reference or str(folder),
-            fix="save the model with save_pretrained(safe_serialization=True)",
-        )
     shapes: dict[str, tuple[int, ...]] = {}
-    for file in files:
+    for file in weight_files(folder, reference):
+        shapes |= _header(file)
+    return shapes
+
+
+def weight_files(folder: Path, reference: str = "") -> list[Path]:
+    """The safetensors files that transformers would load, and no others that lie beside them.
+
+    Raises:
+        ModelError: there are none, or not all.
+    """
+    where = reference or str(folder)
+    whole, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if whole.is_file():
+        return [whole]
+    if index.is_file():
         try:
-            with file.open("rb") as stream:
-                header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-        except (OSError, ValueError, MemoryError):
+            names = sorted(
+                set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            )
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
+            raise ModelError("damaged index", where=str(index), fix="copy it again") from None
+        absent = [n for n in names if not (folder / n).is_file()]
+        if absent:
             raise ModelError(
-                "damaged safetensors file", where=str(file), fix="copy it again"
-            ) from None
-        shapes |= {k: tuple(v["shape"]) for k, v in header.items() if k != "__metadata__"}
+                f"{len(absent)} of its {len(names)} weight files are missing, such as {absent[0]}",
+                where=where,
+                fix="copy the model's folder again",
+            )
+        return [folder / n for n in names]
+    if next(folder.glob("model-*-of-*.safetensors"), None):
+        raise ModelError(
+            "its weights are in parts, and the index of them is missing",
+            where=where,
+            fix=f"copy {index.name} into the folder, too",
+        )
+    raise ModelError(
+        "no safetensors weights",
+        where=where,
+        fix="save the model with save_pretrained(safe_serialization=True)",
+    )
+
+
+def _header(file: Path) -> dict[str, tuple[int, ...]]:
+    try:
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(length))
+        tensors = {k: v for k, v in header.items() if k != "__metadata__"}
+        shapes = {k: tuple(v["shape"]) for k, v in tensors.items()}
+        end = max((v["data_offsets"][1] for v in tensors.values()), default=0)
+    except (
+        OSError,
+        ValueError,
+        MemoryError,
+        OverflowError,
+        LookupError,
+        AttributeError,
+        TypeError,
+    ):
+        raise ModelError("damaged safetensors file", where=str(file), fix="copy it again") from None
+    if file.stat().st_size < 8 + length + end:
+        raise ModelError(
+            f"safetensors file cut off after {file.stat().st_size} of {8 + length + end} bytes",
+            where=str(file),
+            fix="copy it again",
+        )
     return shapes
 
 

@@ -11,14 +11,17 @@ from medsweep.errors import raise_all
 from medsweep.plan.arms import check_arms, list_arms
 from medsweep.plan.division import build_folds, digest_of, divide, read_corpus
 from medsweep.plan.inputs import input_problems
-from medsweep.plan.models import named_models, resolve_models
+from medsweep.plan.models import model_notes, named_models, reading_notes, resolve_models
 from medsweep.plan.overlap import without_overlap
 from medsweep.plan.plan import Plan, Workload
 from medsweep.record.trial import Cell
-from medsweep.tasks import labels_of, make_task
+from medsweep.tasks import head_labels, labels_of, make_task
 
 # Under ``strategy: frontier``, the share of a size's recipes that the next larger one takes over.
 KEPT = 1 / 3
+
+# Documents that show how much of the text a tokenizer knows.
+READ = 200
 
 
 def make_plan(sweep: Sweep, begin: Callable[[str], None] = lambda _: None) -> Plan:
@@ -33,11 +36,13 @@ def make_plan(sweep: Sweep, begin: Callable[[str], None] = lambda _: None) -> Pl
     """
     raise_all(input_problems(sweep))
     begin("looking for the models")
-    slugs, folders = resolve_models(sweep)
+    slugs, folders, checked = resolve_models(sweep)
     begin("reading documents")
     read = read_corpus(sweep)
     begin("dividing documents, drawing the ladder")
     divisions, overlap = without_overlap(divide(sweep, read), sweep.data.near_duplicates)
+    trusted = {m.id for m in named_models(sweep) if m.trust_remote_code}
+    unread = reading_notes(folders, [d.text for d in read.train[:READ]], trusted)
     labels = labels_of(sweep.task.kind, read.train)
     arms = list_arms(sweep)
     check_arms(sweep, arms, labels)
@@ -72,7 +77,13 @@ def make_plan(sweep: Sweep, begin: Callable[[str], None] = lambda _: None) -> Pl
         reference={"arm": sweep.reference.arm, "model": slugs[reference.id] if reference else None},
         labels_spent=max(len(division.dev) for division in divisions),
         digest=digest_of(divisions, task.gold),
-        notes=(*read.notes, *overlap, *_unprobed(sweep, slugs)),
+        notes=(
+            *read.notes,
+            *overlap,
+            *_unprobed(sweep, slugs),
+            *model_notes(checked, workload.methods, len(head_labels(task))),
+            *unread,
+        ),
     )
     begin("checking what the verdict will check")
     # Imported here because nothing before needs pandas.

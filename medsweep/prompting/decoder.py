@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     DynamicCache,
@@ -22,6 +23,7 @@ from transformers import (
 from medsweep.errors import ModelError
 from medsweep.models import ModelFolder
 from medsweep.models.attention import sight, use_plain_attention
+from medsweep.models.filling import UNLOADABLE, fill
 from medsweep.models.precision import native_bf16
 from medsweep.models.quiet import quiet_transformers
 from medsweep.prompting.grammar import Grammar, mask_logits
@@ -65,9 +67,10 @@ class Decoder(PromptTokenizer):
                 tokenizer: Any = AutoTokenizer.from_pretrained(folder.path)
                 # Loading in another precision changes torch's default for all threads meanwhile,
                 # those that train included; converting afterwards changes nothing but the model.
-                model: Any = AutoModelForCausalLM.from_pretrained(folder.path, dtype=torch.float32)
+                config = AutoConfig.from_pretrained(folder.path)
+                model: Any = fill(AutoModelForCausalLM, folder, config, new_head=False).model
                 model.to(dtype)
-        except (ValueError, KeyError, OSError, ImportError) as error:
+        except UNLOADABLE as error:
             raise ModelError(
                 f"cannot be loaded as a decoder ({type(error).__name__})",
                 where=folder.reference,

@@ -119,11 +119,11 @@ def document_answer(
         prediction = Prediction(document.id, label=winner, salvaged=salvaged)
         return DocumentAnswer(prediction, winner is not None)
     if prompts.kind == "multilabel":
-        read = [r for _, t in answers if (r := read_labels(t, prompts.names)) is not None]
-        sets = [r.value for r in read]
+        read = [a for _, t in answers if (a := read_labels(t, prompts.names)) is not None]
+        sets = [a.value for a in read]
         counts = Counter(label for labels in sets for label in labels)
         frequent = tuple(n for n in sorted(prompts.labels) if 2 * counts[n] >= len(sets))
-        salvaged = any(r.salvaged for r in read)
+        salvaged = any(a.salvaged for a in read)
         prediction = Prediction(document.id, labels=frequent if sets else None, salvaged=salvaged)
         return DocumentAnswer(prediction, bool(sets))
     return _mentions(document, answers, prompts)

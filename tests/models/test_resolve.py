@@ -93,3 +93,32 @@ def test_only_what_names_another_head_is_known_not_to_write(
     else:
         with pytest.raises(ModelError, match="cannot write an answer: it is a Bert"):
             check_writes(folder)
+
+
+def test_only_whole_files_of_the_model_are_counted(tiny_bert: Path, tmp_path: Path) -> None:
+    from transformers import BertModel
+
+    model = BertModel.from_pretrained(tiny_bert)
+    model.save_pretrained(tmp_path, max_shard_size="20KB")
+    shards = sorted(tmp_path.glob("model-*.safetensors"))
+    assert len(shards) > 1
+    (tmp_path / "consolidated.safetensors").write_bytes(
+        (tiny_bert / "model.safetensors").read_bytes()
+    )
+    assert resolve(str(tmp_path)).parameters == resolve(str(tiny_bert)).parameters
+
+    whole = shards[1].read_bytes()
+    shards[1].write_bytes(whole[:-4])
+    with pytest.raises(ModelError, match="cut off after"):
+        resolve(str(tmp_path))
+    shards[1].unlink()
+    with pytest.raises(ModelError, match=f"weight files are missing, such as {shards[1].name}"):
+        resolve(str(tmp_path))
+    shards[1].write_bytes(whole)
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text("{")
+    with pytest.raises(ModelError, match="damaged index"):
+        resolve(str(tmp_path))
+    index.unlink()
+    with pytest.raises(ModelError, match="the index of them is missing"):
+        resolve(str(tmp_path))
