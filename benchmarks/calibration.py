@@ -171,8 +171,8 @@ def interval_coverage(scenario: Scenario, sweeps: int, seed: int) -> dict[str, f
         jack = bootstrap.jackknife(one)[:, 0]
         ev = Evidence.measure(counts, simulator.entries, weights, grouped=groups is not None)
         wilson = Judge(ev, simulator.reference, MARGIN, ALPHA).score_interval(entry)
-        plain = bootstrap.interval(score, reps)
-        bca = bootstrap.interval(score, reps, method="bca", jackknife=jack)
+        plain = bootstrap.bootstrap_interval(score, reps)
+        bca = bootstrap.bootstrap_interval(score, reps, method="bca", jackknife=jack)
         for name, (low, high) in zip(
             inside, ((plain.low, plain.high), (bca.low, bca.high), wilson), strict=True
         ):

@@ -1,4 +1,4 @@
-"""The house rules: small modules, short functions, one class a name."""
+"""The house rules: small modules, short functions, one class and one function a name."""
 
 import ast
 from collections import defaultdict
@@ -43,3 +43,15 @@ def test_no_public_class_is_defined_twice() -> None:
     for name in FORMATS:
         folders = sorted(path.split("/")[1] for path in places[name])
         assert folders == ["readers", "writers"], name
+
+
+def test_no_public_function_is_defined_twice() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path, tree in TREES.items():
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                places[node.name].append(path)
+    # Each verb's module calls its own so.
+    verbs = places.pop("command")
+    assert all(path.startswith("cli/") for path in verbs)
+    assert not {name: paths for name, paths in places.items() if len(paths) > 1}

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModel
 from medsweep.corpus import Document
 from medsweep.errors import ModelError
 from medsweep.models import ModelFolder
-from medsweep.models.filling import UNLOADABLE, fill
+from medsweep.models.filling import UNLOADABLE, fill_weights
 from medsweep.models.precision import autocast
 from medsweep.models.quiet import quiet_transformers
 from medsweep.models.tokenizer import load_tokenizer, longest_input
@@ -47,7 +47,7 @@ class Embedder:
             with quiet_transformers():
                 tokenizer = load_tokenizer(model)
                 config = AutoConfig.from_pretrained(model.path)
-                self._model = fill(AutoModel, model, config).model
+                self._model = fill_weights(AutoModel, model, config).model
         except UNLOADABLE as error:
             raise ModelError(
                 f"cannot be loaded ({type(error).__name__})",

@@ -14,7 +14,7 @@ from medsweep.arms._base import ArmOptions
 from medsweep.corpus import Document, Span
 from medsweep.corpus.values import as_value
 from medsweep.errors import ConfigError, DataError
-from medsweep.stats.values import label_text, labels_of, look_alike
+from medsweep.stats.values import decode_labels, label_text, look_alike
 from medsweep.tasks import Task, TaskKind
 from medsweep.tasks.prediction import Prediction
 
@@ -124,7 +124,7 @@ class Predictions:
             return Prediction(doc_id)
         if self._task.kind == "multilabel":
             where = f"{self._path}: document {doc_id}"
-            return Prediction(doc_id, labels=tuple(sorted(labels_of(value, where))))
+            return Prediction(doc_id, labels=tuple(sorted(decode_labels(value, where))))
         try:
             spans = tuple(sorted(_span(v) for v in json.loads(value)))
         except (ValueError, TypeError, KeyError):

@@ -17,7 +17,7 @@ SIMPLER = {
 }
 
 
-def shown(verdict: Mapping[str, Any]) -> list[str]:
+def verdict_lines(verdict: Mapping[str, Any]) -> list[str]:
     """Up to three lines: what matches, which sizes do not, and what simpler means reach.
 
     Args:

@@ -22,7 +22,7 @@ def show(
         folder: that holds the report.
         console: to print on; it decides the width, 80 columns where there is no terminal.
     """
-    from medsweep.cli.shown import shown as lines
+    from medsweep.cli.shown import verdict_lines as lines
     from medsweep.report import headline, sentences, words
 
     console = console or Console()

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from medsweep.corpus._base import Document, LayerReader, Reader, Reading
 from medsweep.corpus._wrappings import ZIP
-from medsweep.corpus.readers._layers import Layer, choose, merged
+from medsweep.corpus.readers._layers import Layer, choose_layer, merged
 from medsweep.corpus.readers.cas_xmi import TYPE_SYSTEMS
 from medsweep.errors import DataError
 
@@ -69,7 +69,7 @@ def read_files(
     if isinstance(reader, LayerReader):
         where = places[files[0]] if len(files) == 1 else folder.name
         layers = merged(x for f in files for x in _layers(reader, f, places[f], reading))
-        reading = replace(reading, choice=choose(layers, reading, where))
+        reading = replace(reading, choice=choose_layer(layers, reading, where))
     same = _SameTexts()
     for file in files:
         place = places[file]

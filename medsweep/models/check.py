@@ -8,7 +8,7 @@ from typing import Any, Literal
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 
 from medsweep.errors import ModelError
-from medsweep.models.filling import UNLOADABLE, Filled, body_of, fill
+from medsweep.models.filling import UNLOADABLE, Filled, body_of, fill_weights
 from medsweep.models.load import architecture_for, find_heads, unloadable
 from medsweep.models.quiet import quiet_transformers
 from medsweep.models.resolve import ModelFolder
@@ -63,7 +63,7 @@ def check_model(
             config.pad_token_id = tokenizer.pad_token_id
             architecture = AutoModel if use == "probe" else architecture_for(config, kind, method)
             new_head = architecture is not AutoModelForCausalLM
-            filled = fill(architecture, folder, config, new_head=new_head, empty=True)
+            filled = fill_weights(architecture, folder, config, new_head=new_head, empty=True)
     except UNLOADABLE as error:
         raise unloadable(folder, kind, method, error) from None
     _check_tokens(filled.model, tokenizer, folder)

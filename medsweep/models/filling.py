@@ -55,7 +55,7 @@ class Filled:
     prefix: str = ""
 
 
-def fill(
+def fill_weights(
     architecture: Any,
     folder: ModelFolder,
     config: Any,

@@ -14,7 +14,7 @@ from transformers import (
 
 from medsweep.errors import ModelError
 from medsweep.models.attention import use_plain_attention
-from medsweep.models.filling import UNLOADABLE, Filled, body_of, fill
+from medsweep.models.filling import UNLOADABLE, Filled, body_of, fill_weights
 from medsweep.models.quiet import quiet_transformers
 from medsweep.models.resolve import ModelFolder
 from medsweep.models.targets import Targets, find_targets
@@ -81,7 +81,7 @@ def load_base(
             # The head's first values must not depend on what ran before.
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
-                filled = fill(
+                filled = fill_weights(
                     architecture,
                     folder,
                     config,

@@ -168,7 +168,7 @@ def model(packed: Packed) -> BertModel:
     return empty
 
 
-def convert(path: Path, target: Path) -> None:
+def convert_e5(path: Path, target: Path) -> None:
     """Write ``path`` as a model folder into ``target``.
 
     Raises:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
-from medsweep.config import Sweep
+from medsweep.config import ArmConfig, Sweep
 from medsweep.errors import raise_all
 from medsweep.plan.arms import check_arms, list_arms
-from medsweep.plan.division import build_folds, digest_of, divide, read_corpus
+from medsweep.plan.division import Division, build_folds, digest_of, divide, read_corpus
 from medsweep.plan.inputs import input_problems
-from medsweep.plan.models import model_notes, named_models, reading_notes, resolve_models
+from medsweep.plan.models import model_notes, named_models, resolve_models, tokenizer_notes
 from medsweep.plan.overlap import without_overlap
-from medsweep.plan.plan import Plan, Workload
+from medsweep.plan.plan import Fold, Plan, Workload
 from medsweep.record.trial import Cell
-from medsweep.tasks import head_labels, labels_of, make_task
+from medsweep.tasks import Task, head_labels, labels_of, make_task
 
 # Under ``strategy: frontier``, the share of a size's recipes that the next larger one takes over.
 KEPT = 1 / 3
@@ -42,30 +42,14 @@ def make_plan(sweep: Sweep, begin: Callable[[str], None] = lambda _: None) -> Pl
     begin("dividing documents, drawing the ladder")
     divisions, overlap = without_overlap(divide(sweep, read), sweep.data.near_duplicates)
     trusted = {m.id for m in named_models(sweep) if m.trust_remote_code}
-    unread = reading_notes(folders, [d.text for d in read.train[:READ]], trusted)
+    unread = tokenizer_notes(folders, [d.text for d in read.train[:READ]], trusted)
     labels = labels_of(sweep.task.kind, read.train)
     arms = list_arms(sweep)
     check_arms(sweep, arms, labels)
     sizes, folds = build_folds(sweep, divisions, labels)
     task = make_task(sweep.task.kind, labels, sweep.task.metric, sweep.task.attributes)
     tested = [document for division in divisions for document in division.test]
-    models = named_models(sweep)
-    workload = Workload(
-        kind=sweep.task.kind,
-        labels=labels,
-        metric=sweep.task.metric,
-        documents={d.id: d for division in divisions for d in division.train},
-        folds=folds,
-        models={slugs[m.id]: m for m in models},
-        arms=arms,
-        sizes=sizes,
-        draws=sweep.draws,
-        engine=sweep.engine,
-        seed=sweep.seed,
-        methods={slugs[m.id]: sweep.method_of(m) for m in models},
-        attributes=task.attributes,
-        reference_on_dev=sweep.strategy == "frontier" and sweep.reference.arm != "finetuned",
-    )
+    workload = _workload(sweep, task, divisions, folds, sizes, arms, slugs)
     reference = sweep.reference.model
     plan = Plan(
         sweep=sweep,
@@ -90,6 +74,34 @@ def make_plan(sweep: Sweep, begin: Callable[[str], None] = lambda _: None) -> Pl
     from medsweep.plan.rehearsal import rehearse
 
     return replace(plan, notes=(*plan.notes, *rehearse(plan)))
+
+
+def _workload(
+    sweep: Sweep,
+    task: Task,
+    divisions: Sequence[Division],
+    folds: tuple[Fold, ...],
+    sizes: tuple[int, ...],
+    arms: tuple[ArmConfig, ...],
+    slugs: Mapping[str, str],
+) -> Workload:
+    models = named_models(sweep)
+    return Workload(
+        kind=task.kind,
+        labels=task.labels,
+        metric=sweep.task.metric,
+        documents={d.id: d for division in divisions for d in division.train},
+        folds=folds,
+        models={slugs[m.id]: m for m in models},
+        arms=arms,
+        sizes=sizes,
+        draws=sweep.draws,
+        engine=sweep.engine,
+        seed=sweep.seed,
+        methods={slugs[m.id]: sweep.method_of(m) for m in models},
+        attributes=task.attributes,
+        reference_on_dev=sweep.strategy == "frontier" and sweep.reference.arm != "finetuned",
+    )
 
 
 def _budgets(

@@ -117,7 +117,7 @@ def model_notes(
     ]
 
 
-def reading_notes(
+def tokenizer_notes(
     folders: Mapping[str, ModelFolder], texts: Sequence[str], trusted: Collection[str]
 ) -> list[str]:
     """Of which models the tokenizer does not know more than :data:`NOTED` of the text.

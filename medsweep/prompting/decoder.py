@@ -23,7 +23,7 @@ from transformers import (
 from medsweep.errors import ModelError
 from medsweep.models import ModelFolder
 from medsweep.models.attention import sight, use_plain_attention
-from medsweep.models.filling import UNLOADABLE, fill
+from medsweep.models.filling import UNLOADABLE, fill_weights
 from medsweep.models.precision import native_bf16
 from medsweep.models.quiet import quiet_transformers
 from medsweep.prompting.grammar import Grammar, mask_logits
@@ -68,7 +68,9 @@ class Decoder(PromptTokenizer):
                 # Loading in another precision changes torch's default for all threads meanwhile,
                 # those that train included; converting afterwards changes nothing but the model.
                 config = AutoConfig.from_pretrained(folder.path)
-                model: Any = fill(AutoModelForCausalLM, folder, config, new_head=False).model
+                model: Any = fill_weights(
+                    AutoModelForCausalLM, folder, config, new_head=False
+                ).model
                 model.to(dtype)
         except UNLOADABLE as error:
             raise ModelError(

@@ -112,18 +112,18 @@ def document_answer(
     part of the document is none.
     """
     if prompts.kind == "classification":
-        said = [a for _, text in answers if (a := read_label(text, prompts.names)) is not None]
+        said = [r for _, text in answers if (r := read_label(text, prompts.names)) is not None]
         votes = Counter(r.value for r in said)
         winner = votes.most_common(1)[0][0] if votes else None
         salvaged = any(r.salvaged for r in said)
         prediction = Prediction(document.id, label=winner, salvaged=salvaged)
         return DocumentAnswer(prediction, winner is not None)
     if prompts.kind == "multilabel":
-        read = [a for _, t in answers if (a := read_labels(t, prompts.names)) is not None]
-        sets = [a.value for a in read]
+        read = [s for _, t in answers if (s := read_labels(t, prompts.names)) is not None]
+        sets = [s.value for s in read]
         counts = Counter(label for labels in sets for label in labels)
         frequent = tuple(n for n in sorted(prompts.labels) if 2 * counts[n] >= len(sets))
-        salvaged = any(a.salvaged for a in read)
+        salvaged = any(s.salvaged for s in read)
         prediction = Prediction(document.id, labels=frequent if sets else None, salvaged=salvaged)
         return DocumentAnswer(prediction, bool(sets))
     return _mentions(document, answers, prompts)

@@ -12,7 +12,7 @@ from medsweep.report.blocks import Block, Bullets, Section, Text
 from medsweep.report.limitations import limitations
 from medsweep.report.mistakes import (
     ClassScore,
-    confusion,
+    confusion_matrix,
     focus,
     item_scores,
     label_scores,
@@ -54,7 +54,7 @@ def sections(
         ),
         _section("methods", "Methods", [Text(t) for t in sentences.methods(verdict, sweep)]),
         _section("limitations", "Limitations", [Bullets(limitations(verdict))]),
-        _section("provenance", "Provenance", [tables.provenance(verdict)]),
+        _section("provenance", "Provenance", [tables.provenance_table(verdict)]),
     ]
     return [s for s in found if s.blocks]
 
@@ -67,7 +67,7 @@ def _verdict(verdict: Mapping[str, Any]) -> list[Block]:
     notes = [str(n) for n in verdict.get("notes", [])]
     if (judged := sentences.judged(verdict)) is not None:
         notes.append(judged)
-    if (assay := sentences.assay(verdict)) is not None:
+    if (assay := sentences.sensitivity_sentence(verdict)) is not None:
         notes.append(assay)
     if verdict["power"]["enough"] is False:
         notes.append(verdict["power"]["statement"])
@@ -90,7 +90,7 @@ def _mistakes(verdict: Mapping[str, Any], predictions: pd.DataFrame | None) -> l
             continue
         names.append(f"{role}: {_title(system)}")
         if verdict["task"] == "classification":
-            found = confusion(rows)
+            found = confusion_matrix(rows)
             scores[role] = label_scores(found)
             if len(found.pred) <= MOST_CLASSES:
                 blocks.append(breakdown.matrix(found, names[-1], rows["draw"].nunique()))

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from medsweep.report import words
-from medsweep.stats.values import attributes_of, label_text, labels_of, spans_of
+from medsweep.stats.values import decode_attributes, decode_labels, decode_spans, label_text
 
 UNPARSABLE = "(unparsable)"
 OTHER = "(other label)"
@@ -59,7 +59,7 @@ def rows_of(predictions: pd.DataFrame, system: Mapping[str, Any]) -> pd.DataFram
     return rows
 
 
-def confusion(rows: pd.DataFrame) -> Confusion:
+def confusion_matrix(rows: pd.DataFrame) -> Confusion:
     """Count labels; a prediction that is no gold label is one of two last columns."""
     classes = sorted(set(rows["gold"]))
     known = set(classes)
@@ -91,9 +91,9 @@ def item_scores(
 ) -> list[ClassScore]:
     """Precision, recall and F1 of every label, entity type or field, over all draws together."""
     items_of: Callable[[str, str], frozenset[Any]] = {
-        "labels": labels_of,
-        "types": spans_of,
-        "attributes": attributes_of,
+        "labels": decode_labels,
+        "types": decode_spans,
+        "attributes": decode_attributes,
     }[of]
     hit: dict[str, int] = {}
     found: dict[str, int] = {}
@@ -145,4 +145,4 @@ def confusion_of(
     if verdict["task"] != "classification":
         return None
     rows = rows_of(predictions, system)
-    return confusion(rows) if len(rows) else None
+    return confusion_matrix(rows) if len(rows) else None

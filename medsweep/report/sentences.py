@@ -359,7 +359,7 @@ def _analysis(verdict: Mapping[str, Any], *, planned: bool) -> list[str]:
     return text
 
 
-def assay(verdict: Mapping[str, Any]) -> str | None:
+def sensitivity_sentence(verdict: Mapping[str, Any]) -> str | None:
     """How far the reference is from the majority and from the best plain arm."""
     gate = verdict.get("sensitivity")
     if gate is None:

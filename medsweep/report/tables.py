@@ -230,7 +230,7 @@ def power(verdict: Mapping[str, Any]) -> list[Table]:
     return [t for t in (planned, seen) if t.rows]
 
 
-def provenance(verdict: Mapping[str, Any]) -> Table:
+def provenance_table(verdict: Mapping[str, Any]) -> Table:
     """Where the numbers come from."""
     return Table(
         ["item", "value"],

@@ -45,7 +45,7 @@ class Interval:
     high: float
 
 
-def interval(
+def bootstrap_interval(
     estimate: float,
     replicates: Array,
     alpha: float = 0.05,

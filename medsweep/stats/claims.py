@@ -272,7 +272,9 @@ class Claims:
     reason: str | None
 
 
-def choose(matches: Sequence[Match], candidates: Sequence[Entry], reference: Entry) -> Claims:
+def choose_claims(
+    matches: Sequence[Match], candidates: Sequence[Entry], reference: Entry
+) -> Claims:
     """The simplest system, the smallest model and the fewest labels among the matches."""
     simplest = _simplest([m for m in matches if (m.arm, m.model) != _own(reference)])
     keys = {(e.arm, e.model or "", e.train_size or 0) for e in candidates}

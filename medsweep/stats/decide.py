@@ -188,7 +188,7 @@ def _verdict(
 ) -> Verdict:
     ref, candidates = judge.reference, findings.candidates
     own = findings.rulings[: len(candidates)]
-    choice = claims.choose(findings.matches, candidates, ref)
+    choice = claims.choose_claims(findings.matches, candidates, ref)
     reason = BARRED if findings.barred and candidates else choice.reason
     if reason == claims.NO_MATCH and shows_nothing(judge):
         reason = TOO_FEW

@@ -12,7 +12,7 @@ from scipy import stats
 
 from medsweep.stats import bootstrap, intervals, variance
 from medsweep.stats.frame import Entry, Panel
-from medsweep.stats.metrics import Counts, count, is_proportion
+from medsweep.stats.metrics import Counts, count_outcomes, is_proportion
 
 Array = NDArray[np.float64]
 Key = tuple[str, str | None, int | None]
@@ -65,7 +65,7 @@ class Evidence:
         pool: int | None = None,
     ) -> Evidence:
         """Score and resample every system of the panel."""
-        counts = count(task, panel.gold.tolist(), panel.preds.tolist(), metric, panel.ids)
+        counts = count_outcomes(task, panel.gold.tolist(), panel.preds.tolist(), metric, panel.ids)
         single = is_proportion(task, metric) and panel.groups is None
         right = counts.hit[:, :, 0] > 0 if single else None
         grouped = panel.groups is not None
@@ -304,7 +304,7 @@ class Judge:
         floor = variance.least_variance(abs(self.margin), ev.units)
         error = np.array(parts), np.array(dfs)
         width = float(variance.half_width(*error, self.alpha, floor))
-        p = variance.p_value(diff + self.margin, *error, floor)
+        p = variance.one_sided_p(diff + self.margin, *error, floor)
         draws = max(sum(parts[1:]) - within, 0.0)
         return Bound(diff, diff - width, p, max(sum(parts) - draws, floor), draws)
 

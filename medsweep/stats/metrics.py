@@ -34,8 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medsweep.errors import ConfigError, DataError
-from medsweep.stats.values import SpanKey, attributes_of, label_text, spans_of
-from medsweep.stats.values import labels_of as labels_of
+from medsweep.stats.values import SpanKey, decode_attributes, decode_spans, label_text
+from medsweep.stats.values import decode_labels as decode_labels
 
 Array = NDArray[np.float64]
 Weights = NDArray[np.float32]
@@ -85,7 +85,7 @@ def score(kind: str, gold: Sequence[str], pred: Sequence[str], metric: str) -> f
         ConfigError: the metric does not belong to the task.
         DataError: no document, unequal lengths, or a value that is not of the task's form.
     """
-    return float(count(kind, gold, [pred], metric).scores()[0])
+    return float(count_outcomes(kind, gold, [pred], metric).scores()[0])
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def _f1(hit: NDArray[np.floating], pred: NDArray[np.floating], gold: NDArray[np.
     return mean
 
 
-def count(
+def count_outcomes(
     kind: str,
     gold: Sequence[str],
     preds: Sequence[Sequence[str]],
@@ -241,12 +241,12 @@ def _count_label_sets(
 ) -> Counts:
     if metric != "exact_match":
         return _count_items(
-            gold, preds, metric, ids, labels_of, str if metric == "macro_f1" else None
+            gold, preds, metric, ids, decode_labels, str if metric == "macro_f1" else None
         )
-    truth = [labels_of(v, f"document {name}: gold") for name, v in zip(ids, gold, strict=True)]
+    truth = [decode_labels(v, f"document {name}: gold") for name, v in zip(ids, gold, strict=True)]
     right = [
         [
-            value != "" and labels_of(value, f"document {name}: pred") == labels
+            value != "" and decode_labels(value, f"document {name}: pred") == labels
             for name, value, labels in zip(ids, pred, truth, strict=True)
         ]
         for pred in preds
@@ -260,9 +260,9 @@ def _count_spans(
     gold: Sequence[str], preds: Sequence[Sequence[str]], metric: str, ids: Sequence[str]
 ) -> Counts:
     if metric == "attribute_f1":
-        return _count_items(gold, preds, metric, ids, attributes_of, None)
+        return _count_items(gold, preds, metric, ids, decode_attributes, None)
     by_type = _type_of if metric == "macro_span_f1" else None
-    return _count_items(gold, preds, metric, ids, spans_of, by_type)
+    return _count_items(gold, preds, metric, ids, decode_spans, by_type)
 
 
 def _type_of(span: SpanKey) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from medsweep.stats.frame import Entry, Panel
 from medsweep.stats.judge import Judge
 from medsweep.stats.systems import FLOOR, PLAIN, base_arm
-from medsweep.stats.values import label_text, labels_of
+from medsweep.stats.values import decode_labels, label_text
 from medsweep.stats.verdict import Baseline, Sensitivity
 
 
@@ -42,7 +42,7 @@ def majority_value(task: str, gold: Sequence[str], ids: Sequence[str]) -> str:
         return min(counts, key=lambda name: (-counts[name], name))
     counts = Counter()
     for name, value in zip(ids, gold, strict=True):
-        counts.update(labels_of(value, f"document {name}: gold"))
+        counts.update(decode_labels(value, f"document {name}: gold"))
     usual = sorted(label for label, times in counts.items() if 2 * times >= len(gold))
     return json.dumps(usual, ensure_ascii=False)
 

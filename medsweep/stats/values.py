@@ -58,7 +58,7 @@ def glance(label: str) -> str:
     return " ".join("".join(c for c in text if unicodedata.category(c) != "Cf").split())
 
 
-def labels_of(value: str, where: str) -> frozenset[str]:
+def decode_labels(value: str, where: str) -> frozenset[str]:
     """Parse ``[label, …]``.
 
     Raises:
@@ -82,7 +82,7 @@ def _is_name(value: object) -> bool:
 SpanKey = tuple[tuple[tuple[int, int], ...], str]
 
 
-def spans_of(value: str, where: str) -> frozenset[SpanKey]:
+def decode_spans(value: str, where: str) -> frozenset[SpanKey]:
     """Parse ``[[start, end, type], …]`` into a set of (fragments, type).
 
     A discontinuous span is ``[start, end, type, [[s, e], …]]`` and equals only a span with the
@@ -94,7 +94,7 @@ def spans_of(value: str, where: str) -> frozenset[SpanKey]:
     return frozenset(span for span, _ in _rows_of(value, where))
 
 
-def attributes_of(value: str, where: str) -> frozenset[tuple[SpanKey, str, str]]:
+def decode_attributes(value: str, where: str) -> frozenset[tuple[SpanKey, str, str]]:
     """Parse ``[[start, end, type, {field: value}], …]`` into a set of (span, field, value).
 
     Raises:
@@ -132,10 +132,10 @@ def names_of(kind: str, value: str, where: str, *, fields: bool = False) -> list
     if kind == "classification":
         return [label_text(value)]
     if kind == "multilabel":
-        return sorted(labels_of(value, where))
+        return sorted(decode_labels(value, where))
     if fields:
-        return [field for _, field, _ in attributes_of(value, where)]
-    return [type_ for _, type_ in spans_of(value, where)]
+        return [field for _, field, _ in decode_attributes(value, where)]
+    return [type_ for _, type_ in decode_spans(value, where)]
 
 
 def same_value(kind: str, one: str, other: str, where: str) -> bool:
@@ -143,8 +143,8 @@ def same_value(kind: str, one: str, other: str, where: str) -> bool:
     if kind == "classification":
         return label_text(one) == label_text(other)
     if kind == "multilabel":
-        return labels_of(one, where) == labels_of(other, where)
-    return all(of(one, where) == of(other, where) for of in (spans_of, attributes_of))
+        return decode_labels(one, where) == decode_labels(other, where)
+    return all(of(one, where) == of(other, where) for of in (decode_spans, decode_attributes))
 
 
 def look_alike(ids: Iterable[str], missing: str) -> str | None:

@@ -212,7 +212,7 @@ def _width(variance: Array, df: Array, z: Array, floor: Array | float) -> Array:
     return width
 
 
-def p_value(distance: float, variance: Array, df: Array, floor: float = 0.0) -> float:
+def one_sided_p(distance: float, variance: Array, df: Array, floor: float = 0.0) -> float:
     """One-sided p-value of (estimate − null value) = ``distance``.
 
     It is the level at which :func:`half_width` equals the distance, so p ≤ alpha exactly when the

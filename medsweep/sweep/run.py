@@ -25,8 +25,8 @@ from medsweep.sweep.schedule import Schedule, make_schedule
 from medsweep.sweep.tracked import (
     finish_tracking,
     finished,
-    headline,
     open_tracker,
+    sweep_params,
     track_again,
     tracking_key,
 )
@@ -114,14 +114,14 @@ def _run(
         folder.check_unchanged(plan, Records.replay(events).start)
         events.append(journal.append("resumed"))
     else:
-        begun = {"digest": plan.digest, "versions": versions(), "headline": headline(plan)}
+        begun = {"digest": plan.digest, "versions": versions(), "headline": sweep_params(plan)}
         begun |= {"sweep": fixed_keys(plan.sweep), "steps": schedule.to_dict()}
         events.append(journal.append("start", **begun))
     start = Records.replay(events).start
 
     def track() -> Tracker:
         tracker = open_tracker(plan.sweep, console)
-        tracker.start(plan.sweep.name, tracking_key(start), headline(plan))
+        tracker.start(plan.sweep.name, tracking_key(start), sweep_params(plan))
         return tracker
 
     # Hosts and Ray start while MLflow is imported and makes its tables.

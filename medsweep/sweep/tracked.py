@@ -18,7 +18,7 @@ from medsweep.sweep.folder import SweepFolder
 from medsweep.tracking import Ending, Tracker, make_tracker
 
 
-def headline(plan: Plan) -> dict[str, Any]:
+def sweep_params(plan: Plan) -> dict[str, Any]:
     """What tells one sweep from another: the tracker's parameters of the whole."""
     sweep = plan.sweep
     return {

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from medsweep.cli.decide import command
-from medsweep.cli.shown import shown
+from medsweep.cli.shown import verdict_lines
 from medsweep.cli.verdict import show
 from tests.commands import called, medsweep
 from tests.report.simulate import PARAMS, predictions, verdict
@@ -235,7 +235,7 @@ class TestReport:
 
 class TestShow:
     @staticmethod
-    def shown(decided: dict[str, Any]) -> str:
+    def verdict_lines(decided: dict[str, Any]) -> str:
         out = io.StringIO()
         show(decided, Path("runs/x"), console=Console(file=out, width=80))
         return out.getvalue()
@@ -249,7 +249,7 @@ class TestShow:
     def test_what_was_shown_comes_first(self, table: pd.DataFrame) -> None:
         decided = verdict(table)
         match = decided["smallest"]
-        first, second, third = shown(decided)
+        first, second, third = verdict_lines(decided)
         assert first.startswith(f"Shown: {match['model']} (")
         assert f"tuned on {match['train_size']} documents" in first
         assert f"{match['score']:.2f} against {decided['reference']['score']:.2f}" in first
@@ -261,7 +261,9 @@ class TestShow:
 
     def test_nothing_shown_is_said_first(self, table: pd.DataFrame) -> None:
         decided = {**verdict(table), "smallest": None, "fewest_labels": None}
-        assert shown(decided)[0].startswith("Not shown: that any candidate loses less than 0.05 ")
+        assert verdict_lines(decided)[0].startswith(
+            "Not shown: that any candidate loses less than 0.05 "
+        )
 
     def test_one_draw_and_no_model(self) -> None:
         table = predictions(documents=150, sizes=(100, 200), draws=1, lift=0.2)

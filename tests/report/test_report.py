@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from medsweep.report import headline, sentences, to_markdown, write_figures, write_report
-from medsweep.report.mistakes import OTHER, UNPARSABLE, confusion, item_scores, label_scores
+from medsweep.report.mistakes import OTHER, UNPARSABLE, confusion_matrix, item_scores, label_scores
 from tests.report.simulate import SWEEP, predictions, trials, verdict
 
 NAMESPACES = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
@@ -205,12 +205,12 @@ class TestMistakes:
     )
 
     def test_counts_are_means_over_draws(self) -> None:
-        found = confusion(self.ROWS)
+        found = confusion_matrix(self.ROWS)
         assert found.pred == ["a", "b", OTHER, UNPARSABLE]
         assert found.counts.tolist() == [[1, 0.5, 0.5, 0], [0, 1.5, 0, 0.5]]
 
     def test_scores_of_labels(self) -> None:
-        a, b = label_scores(confusion(self.ROWS))
+        a, b = label_scores(confusion_matrix(self.ROWS))
         assert (a.precision, a.recall, a.support) == (1.0, 0.5, 2)
         assert (b.precision, b.recall) == (0.75, 0.75)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medsweep.stats.bootstrap import interval, jackknife, resample, resample_in_parts
-from medsweep.stats.metrics import count
+from medsweep.stats.bootstrap import bootstrap_interval, jackknife, resample, resample_in_parts
+from medsweep.stats.metrics import count_outcomes
 
 
 def replicate(counts, resamples, rng):
@@ -39,7 +39,7 @@ def test_parts_are_the_same_resamples(most: int) -> None:
 
 def test_variance_of_accuracy_is_binomial() -> None:
     gold, pred = labels(200, 4, 0.7, 1, 1)
-    counts = count("classification", gold, pred, "accuracy")
+    counts = count_outcomes("classification", gold, pred, "accuracy")
     p = counts.scores()[0]
     found = replicate(counts, 20_000, np.random.default_rng(2)).var()
     assert found == pytest.approx(p * (1 - p) / 200, rel=0.05)
@@ -48,28 +48,28 @@ def test_variance_of_accuracy_is_binomial() -> None:
 def test_both_intervals_equal_scipy() -> None:
     gold, pred = labels(60, 3, 0.8, 1, 4)
     right = (np.array(gold) == np.array(pred[0])).astype(float)
-    counts = count("classification", gold, pred, "accuracy")
+    counts = count_outcomes("classification", gold, pred, "accuracy")
     ours = replicate(counts, 40_000, np.random.default_rng(5))[:, 0]
     leave_one_out = jackknife(counts)[:, 0]
     for name, method in (("percentile", "percentile"), ("BCa", "bca")):
         theirs = stats.bootstrap(
             (right,), np.mean, n_resamples=40_000, method=name, rng=np.random.default_rng(6)
         ).confidence_interval
-        found = interval(right.mean(), ours, method=method, jackknife=leave_one_out)  # type: ignore[arg-type]
+        found = bootstrap_interval(right.mean(), ours, method=method, jackknife=leave_one_out)  # type: ignore[arg-type]
         assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=0.017)
 
 
 def test_bca_needs_the_jackknife_and_survives_a_constant() -> None:
     with pytest.raises(ValueError, match="jackknife"):
-        interval(0.5, np.array([0.4, 0.6]), method="bca")
+        bootstrap_interval(0.5, np.array([0.4, 0.6]), method="bca")
     flat = np.ones(100)
-    found = interval(1.0, flat, method="bca", jackknife=np.ones(10))
+    found = bootstrap_interval(1.0, flat, method="bca", jackknife=np.ones(10))
     assert (found.low, found.high) == (1, 1)
 
 
 def test_ten_thousand_resamples_of_sixty_cells_take_seconds() -> None:
     gold, pred = labels(500, 5, 0.8, 60, 7)
-    counts = count("classification", gold, pred, "macro_f1")
+    counts = count_outcomes("classification", gold, pred, "macro_f1")
     start = time.perf_counter()
     found = replicate(counts, 10_000, np.random.default_rng(0))
     assert found.shape == (10_000, 60)

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from medsweep.errors import ConfigError, DataError
 from medsweep.stats.bootstrap import resample
-from medsweep.stats.metrics import count, score
+from medsweep.stats.metrics import count_outcomes, score
 
 LABELS = ["a", "b", "c"]
 PAIRS = st.lists(
@@ -40,7 +40,7 @@ def test_weights_equal_a_metric_on_repeated_documents(
 ) -> None:
     gold, pred = [g for g, _ in pairs], [p for _, p in pairs]
     weights = resample(len(gold), 3, np.random.default_rng(seed))
-    counts = count("classification", gold, [pred, gold], "macro_f1")
+    counts = count_outcomes("classification", gold, [pred, gold], "macro_f1")
     for row, (first, second) in zip(weights, counts.scores(weights), strict=True):
         at = np.repeat(np.arange(len(gold)), row.astype(int))
         labels = sorted(set(gold))
@@ -156,7 +156,7 @@ def test_wrong_metric_is_a_config_error(kind: str) -> None:
 
 def test_malformed_values_are_named_by_document_and_not_quoted() -> None:
     with pytest.raises(DataError) as caught:
-        count("ner", ["[]"], [['[["SECRET"]]']], "span_f1", ["doc-7"])
+        count_outcomes("ner", ["[]"], [['[["SECRET"]]']], "span_f1", ["doc-7"])
     assert "doc-7" in str(caught.value)
     assert "SECRET" not in str(caught.value)
     with pytest.raises(DataError, match="gold label is empty"):
@@ -168,7 +168,7 @@ def test_malformed_values_are_named_by_document_and_not_quoted() -> None:
 
 
 def test_groups_add_up() -> None:
-    counts = count("classification", list("aabb"), [list("abbb")], "macro_f1")
+    counts = count_outcomes("classification", list("aabb"), [list("abbb")], "macro_f1")
     grouped = counts.grouped(np.array([0, 1, 1, 0]))
     assert grouped.documents == 2
     assert grouped.scores() == pytest.approx(counts.scores())
@@ -179,7 +179,7 @@ def test_groups_add_up() -> None:
 
 def test_many_groups_take_no_more_memory_than_their_documents() -> None:
     gold = ["a", "b"] * 15_000
-    counts = count("classification", gold, [gold], "accuracy")
+    counts = count_outcomes("classification", gold, [gold], "accuracy")
     tracemalloc.start()
     grouped = counts.grouped(np.arange(30_000) // 2)
     _, most = tracemalloc.get_traced_memory()

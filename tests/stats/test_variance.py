@@ -16,8 +16,8 @@ from medsweep.stats.variance import (
     jackknife_df,
     jackknife_variance,
     least_variance,
+    one_sided_p,
     overlap,
-    p_value,
     pool,
 )
 
@@ -25,7 +25,7 @@ from medsweep.stats.variance import (
 def test_one_component_gives_the_t_test() -> None:
     width = half_width(np.array([0.04]), np.array([7.0]), 0.05)
     assert width == pytest.approx(0.2 * stats.t.isf(0.05, 7))
-    assert p_value(width, np.array([0.04]), np.array([7.0])) == pytest.approx(0.05, abs=1e-6)
+    assert one_sided_p(width, np.array([0.04]), np.array([7.0])) == pytest.approx(0.05, abs=1e-6)
 
 
 @given(
@@ -39,7 +39,7 @@ def test_p_value_and_bound_always_agree(
     distance: float, common: float, between: float, df: float, alpha: float
 ) -> None:
     parts, dfs = np.array([common, between]), np.array([200.0, df])
-    p = float(p_value(distance, parts, dfs, 1e-4))
+    p = float(one_sided_p(distance, parts, dfs, 1e-4))
     width = float(half_width(parts, dfs, alpha, 1e-4))
     if abs(distance - width) > 1e-6:
         assert (p <= alpha) == (distance > width)
@@ -47,13 +47,13 @@ def test_p_value_and_bound_always_agree(
 
 def test_p_value_is_symmetric() -> None:
     parts, df = np.array([0.001, 0.002]), np.array([99.0, 2.0])
-    assert p_value(0.03, parts, df) + p_value(-0.03, parts, df) == pytest.approx(1)
-    assert p_value(0.0, parts, df) == pytest.approx(0.5, abs=1e-6)
+    assert one_sided_p(0.03, parts, df) + one_sided_p(-0.03, parts, df) == pytest.approx(1)
+    assert one_sided_p(0.0, parts, df) == pytest.approx(0.5, abs=1e-6)
 
 
 def test_no_observed_disagreement_is_no_certainty() -> None:
     floor = least_variance(0.05, 20)
-    p = p_value(0.05, np.array([0.0]), np.array([19.0]), floor)
+    p = one_sided_p(0.05, np.array([0.0]), np.array([19.0]), floor)
     # 20 documents without any disagreement: Tango's p is 0.15, far from a match.
     assert p > 0.1
 

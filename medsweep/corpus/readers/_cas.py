@@ -21,7 +21,7 @@ from medsweep.corpus.readers._layers import (
     Layer,
     count_layers,
     is_name,
-    listed,
+    layer_names,
 )
 from medsweep.corpus.readers._utf16 import Utf16
 from medsweep.errors import DataError
@@ -116,7 +116,7 @@ def to_document(cas: Cas, id_: str, where: str, reading: Reading) -> Document:
     layers, choice = _layers(kept, relations, cas), reading.choice
     if choice is None and reading.layer and cas.types.complete:
         raise DataError(
-            f"no layer {reading.layer}{listed([x.name for x in layers if x.used])}",
+            f"no layer {reading.layer}{layer_names([x.name for x in layers if x.used])}",
             where=where,
             fix="name a layer that the type system declares",
         )

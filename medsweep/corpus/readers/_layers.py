@@ -96,7 +96,7 @@ def _joined(a: Layer, b: Layer) -> Layer:
     return Layer(a.name, tuple(features), a.mentions + b.mentions, len(known) < 2 or a.declared)
 
 
-def choose(layers: Sequence[Layer], reading: Reading, where: str) -> Choice | None:
+def choose_layer(layers: Sequence[Layer], reading: Reading, where: str) -> Choice | None:
     """The layer of a corpus: the one that is named, else the only one that people annotate.
 
     Chosen once for all files, whose layers ``layers`` are: exports leave out of a file what has
@@ -140,7 +140,7 @@ def _only(layers: Sequence[Layer], where: str) -> Choice | None:
     usual = [layer for layer in usual if layer.used] or usual
     if len(usual) > 1:
         raise DataError(
-            f"several layers{listed([layer.name for layer in usual])}",
+            f"several layers{layer_names([layer.name for layer in usual])}",
             where=where,
             fix="name one with layer",
         )
@@ -155,7 +155,7 @@ def _named(layers: Sequence[Layer], wanted: str, where: str) -> Choice | None:
     part = [layer for layer in layers if name in (layer.name, layer.short)]
     if len(whole) > 1 or len(part) > 1:
         raise DataError(
-            f"several layers of that name{listed([layer.name for layer in whole or part])}",
+            f"several layers of that name{layer_names([layer.name for layer in whole or part])}",
             where=where,
             fix="write the layer's full name",
         )
@@ -163,7 +163,7 @@ def _named(layers: Sequence[Layer], wanted: str, where: str) -> Choice | None:
         return None
     if part[0].declared and feature not in part[0].features:
         raise DataError(
-            f"layer {name} has no feature {feature}{listed(part[0].features)}",
+            f"layer {name} has no feature {feature}{layer_names(part[0].features)}",
             where=where,
             fix="name one that it has",
         )
@@ -177,13 +177,13 @@ def _default_feature(layer: Layer, where: str) -> str | None:
         if feature in layer.features:
             return feature
     raise DataError(
-        f"the layer has several features{listed(layer.features)}",
+        f"the layer has several features{layer_names(layer.features)}",
         where=where,
         fix="write LAYER.FEATURE under layer",
     )
 
 
-def listed(names: Sequence[str]) -> str:
+def layer_names(names: Sequence[str]) -> str:
     """Names for a message, those that cannot be text; of tools' layers only where no others are."""
     known = sorted(filter(is_name, names))
     shown = ([n for n in known if not _OF_TOOLS.match(n)] or known)[:20]

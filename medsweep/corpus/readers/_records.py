@@ -82,7 +82,7 @@ SHAPES = (
 OWN = SHAPES[-1]
 
 
-def shape_of(record: Record, columns: Columns) -> RecordShape | None:
+def record_shape(record: Record, columns: Columns) -> RecordShape | None:
     """The first shape that a record fits; None where it holds no text."""
     return next((shape for shape in SHAPES if shape.fits(record, columns)), None)
 
@@ -125,7 +125,7 @@ def _parts(
     records: Iterator[tuple[str, str, Record]], reading: Reading, shape: RecordShape | None
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for where, id_, record in records:
-        shape = shape or shape_of(record, reading.columns) or OWN
+        shape = shape or record_shape(record, reading.columns) or OWN
         found = shape.parts(record, reading, where)
         if found is not None:
             yield where, id_, found

@@ -11,7 +11,7 @@ from medsweep.corpus._base import Document, Reading
 from medsweep.corpus.readers._fields import parse_json
 from medsweep.corpus.readers._json import load_json
 from medsweep.corpus.readers._lines import numbered_lines
-from medsweep.corpus.readers._records import SHAPES, Record, documents, shape_of
+from medsweep.corpus.readers._records import SHAPES, Record, documents, record_shape
 from medsweep.errors import DataError
 
 _LINES = (".jsonl", ".ndjson")
@@ -75,7 +75,7 @@ class Prodigy(Json):
 def looks_like_records(path: Path, reading: Reading) -> str | None:
     """The format of a JSON file whose first record has a text: its tool's, or ``json``."""
     record = next((r for _, _, r in _records(path)), {})
-    shape = shape_of(record, reading.columns)
+    shape = record_shape(record, reading.columns)
     return None if shape is None else shape.name if shape.name == "label-studio" else "json"
 
 

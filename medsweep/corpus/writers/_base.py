@@ -26,7 +26,7 @@ class Writer(Protocol):
         ...
 
 
-def count(changes: Counter[str], kind: str, number: int) -> None:
+def note_change(changes: Counter[str], kind: str, number: int) -> None:
     """Note a change that may not have happened."""
     if number:
         changes[kind] += number
@@ -35,8 +35,8 @@ def count(changes: Counter[str], kind: str, number: int) -> None:
 def count_left_out(documents: Sequence[Document], changes: Counter[str]) -> None:
     """Note what formats of mentions have no place for."""
     labelled = (d.label is not None or d.labels is not None for d in documents)
-    count(changes, "labels left out", sum(labelled))
-    count(changes, "groups left out", sum(d.group is not None for d in documents))
+    note_change(changes, "labels left out", sum(labelled))
+    note_change(changes, "groups left out", sum(d.group is not None for d in documents))
 
 
 def visible_hull(span: Span, text: str) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from medsweep.corpus._base import Document, Span
-from medsweep.corpus.writers._base import count, count_left_out
+from medsweep.corpus.writers._base import count_left_out, note_change
 from medsweep.corpus.writers._folder import file_names, new_folder
 
 _BOM = "\ufeff"
@@ -54,15 +54,15 @@ def _expressible(document: Document, changes: Counter[str]) -> Document:
         for s in document.spans
     ]
     renamed = sum(a.type != b.type for a, b in zip(spans, document.spans, strict=True))
-    count(changes, "mentions whose type was written with _ for spaces", renamed)
+    note_change(changes, "mentions whose type was written with _ for spaces", renamed)
     pairs = zip(spans, document.spans, strict=True)
     changed = sum(len({*a.attributes} - {*b.attributes}) for a, b in pairs)
-    count(changes, "attributes written with _ for spaces", changed)
+    note_change(changes, "attributes written with _ for spaces", changed)
     pairs = zip(spans, document.spans, strict=True)
     lost = sum(len(b.attributes) - len(a.attributes) for a, b in pairs)
-    count(changes, "attributes left out: another one has their name", lost)
+    note_change(changes, "attributes left out: another one has their name", lost)
     kept = sorted(set(spans))
-    count(changes, "mentions that became equal joined", len(spans) - len(kept))
+    note_change(changes, "mentions that became equal joined", len(spans) - len(kept))
     return replace(document, spans=tuple(kept))
 
 
@@ -77,7 +77,9 @@ def _without_mark(document: Document, changes: Counter[str]) -> Document:
         return document
     changes["byte order marks left out"] += 1
     inside = [s for s in document.spans or () if s.start >= cut]
-    count(changes, "mentions of byte order marks left out", len(document.spans or ()) - len(inside))
+    note_change(
+        changes, "mentions of byte order marks left out", len(document.spans or ()) - len(inside)
+    )
     moved = [s.moved(-cut) for s in inside]
     return replace(document, text=text, spans=None if document.spans is None else tuple(moved))
 

@@ -12,7 +12,7 @@ from medsweep.corpus._base import Document, Span
 from medsweep.corpus.readers._fields import LONGEST_NAME
 from medsweep.corpus.readers.conll import DOCSTART
 from medsweep.corpus.write import write_atomically
-from medsweep.corpus.writers._base import count, count_left_out, visible_hull
+from medsweep.corpus.writers._base import count_left_out, note_change, visible_hull
 
 # As the reader splits, and as Unicode's other spaces and breaks would confuse other readers.
 _TOKEN = re.compile(r"\S+")
@@ -33,13 +33,13 @@ class Conll:
         """Write the documents; the id of the n-th becomes ``<stem>-<n>``."""
         ids = [f"{path.stem}-{n}" for n in range(1, len(documents) + 1)]
         changed = sum(d.id != i for d, i in zip(documents, ids, strict=True))
-        count(changes, "ids replaced by numbers", changed)
+        note_change(changes, "ids replaced by numbers", changed)
         count_left_out(documents, changes)
         attributes = sum(len(s.attributes) for d in documents for s in d.spans or ())
-        count(changes, "attributes left out", attributes)
+        note_change(changes, "attributes left out", attributes)
         annotated = any(d.spans is not None for d in documents)
         bare = sum(d.spans is None for d in documents) if annotated else 0
-        count(changes, "unannotated documents written as without a mention", bare)
+        note_change(changes, "unannotated documents written as without a mention", bare)
         # A single -DOCSTART- on top opens a file for readers, not a document.
         mark = "# newdoc" if len(documents) == 1 else f"{DOCSTART}\tO" if annotated else DOCSTART
         lines = [
@@ -52,7 +52,7 @@ def _lines(document: Document, annotated: bool, changes: Counter[str]) -> Iterat
     spans = _one_a_token(document, changes)
     tokens = _tokens(document.text, spans)
     written = " ".join(document.text[a:b] for a, b in tokens)
-    count(changes, "texts whose white space was changed", written != document.text)
+    note_change(changes, "texts whose white space was changed", written != document.text)
     end, inside = 0, list(spans)
     for start, stop in tokens:
         while inside and inside[0].end <= start:
@@ -97,8 +97,8 @@ def _trimmed(span: Span, text: str, changes: Counter[str]) -> Span | None:
     if start >= end or len(span.type) + 2 > LONGEST_NAME:
         changes["mentions left out: white space only, or a type too long for a tag"] += 1
         return None
-    count(changes, "mentions in several pieces joined to one", bool(span.fragments))
-    count(
+    note_change(changes, "mentions in several pieces joined to one", bool(span.fragments))
+    note_change(
         changes,
         "white space at the edges of mentions left out",
         (start, end) != (span.start, span.end),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from medsweep.corpus._base import Document, Span
 from medsweep.corpus.readers._utf16 import utf16_length
-from medsweep.corpus.writers._base import count, count_left_out, visible_hull
+from medsweep.corpus.writers._base import count_left_out, note_change, visible_hull
 from medsweep.corpus.writers._folder import file_names, new_folder
 
 LAYER = "webanno.custom.Mention"
@@ -69,7 +69,7 @@ def _features(spans: Sequence[Span], changes: Counter[str]) -> dict[str, str]:
         features[field] = name
         taken.add(name)
     renamed = sum(n for field, n in used.items() if features[field] != field)
-    count(changes, "attributes renamed: their field cannot name a feature", renamed)
+    note_change(changes, "attributes renamed: their field cannot name a feature", renamed)
     return features
 
 
@@ -83,8 +83,8 @@ def _lines(document: Document, features: Mapping[str, str], changes: Counter[str
     yield "\n"
     tokens = [match.span() for match in _TOKEN.finditer(text)]
     lead = text[: tokens[0][0]] if tokens else ""
-    count(changes, "texts whose first white space became line breaks", bool(lead.strip("\n")))
-    count(changes, "texts left out: white space only", not tokens)
+    note_change(changes, "texts whose first white space became line breaks", bool(lead.strip("\n")))
+    note_change(changes, "texts left out: white space only", not tokens)
     cells = _cells(_in_tokens(document, changes), tokens, fields)
     none = "_\t" * (len(fields) + 1) if annotated else ""
     offsets = list(accumulate((utf16_length(c) for c in text), initial=0))
@@ -113,12 +113,12 @@ def _in_tokens(document: Document, changes: Counter[str]) -> list[Span]:
         if start == end:
             changes["mentions left out: white space only"] += 1
             continue
-        count(changes, "mentions in several pieces joined to one", bool(span.fragments))
+        note_change(changes, "mentions in several pieces joined to one", bool(span.fragments))
         trimmed = (start, end) != (span.start, span.end)
-        count(changes, "white space at the edges of mentions left out", trimmed)
+        note_change(changes, "white space at the edges of mentions left out", trimmed)
         made.append(Span(start, end, span.type, attributes=span.attributes))
     spans = sorted(set(made))
-    count(changes, "mentions that became equal joined", len(made) - len(spans))
+    note_change(changes, "mentions that became equal joined", len(made) - len(spans))
     return spans
 
 

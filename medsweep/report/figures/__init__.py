@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from medsweep.report.figures.confusion import confusion
+from medsweep.report.figures.confusion import confusion_figure
 from medsweep.report.figures.curves import curves
 from medsweep.report.figures.forest import forest
 from medsweep.report.figures.search import search
@@ -41,7 +41,7 @@ def write_figures(
             found = confusion_of(verdict, predictions, system) if system else None
             if found is not None:
                 alt = f"Confusion matrix of the {name}."
-                drawn[f"confusion-{name}"] = confusion(found, f"confusion-{name}", alt)
+                drawn[f"confusion-{name}"] = confusion_figure(found, f"confusion-{name}", alt)
     for name, svg in drawn.items():
         (folder / f"{name}.svg").write_text(svg + "\n")
     return [folder / f"{name}.svg" for name in drawn]

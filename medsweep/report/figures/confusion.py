@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     pass
 
 
-def confusion(matrix: Confusion, name: str, alt: str) -> str:
+def confusion_figure(matrix: Confusion, name: str, alt: str) -> str:
     """A confusion matrix; shades are shares of a gold label's documents."""
     rows, columns = matrix.counts.shape
     with style(name):
