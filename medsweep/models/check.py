@@ -60,6 +60,7 @@ def check_model(
             )
             if getattr(config, "auto_map", None) or getattr(config, "quantization_config", None):
                 return None
+            _check_stack(config, folder)
             config.pad_token_id = tokenizer.pad_token_id
             architecture = AutoModel if use == "probe" else architecture_for(config, kind, method)
             new_head = architecture is not AutoModelForCausalLM
@@ -77,6 +78,16 @@ def check_model(
         _labels_there(filled),
         filled.prefix,
     )
+
+
+def _check_stack(config: Any, folder: ModelFolder) -> None:
+    """Of two stacks adapters would change the larger one only, and a text would be read twice."""
+    if getattr(config, "is_encoder_decoder", False):
+        raise ModelError(
+            "is a sequence-to-sequence model, which is not tuned here",
+            where=folder.reference,
+            fix="use an encoder such as BERT, or a causal language model",
+        )
 
 
 def _labels_there(filled: Filled) -> int | None:

@@ -107,13 +107,21 @@ def unloadable(
     folder: ModelFolder, kind: TaskKind, method: MethodName, error: Exception
 ) -> ModelError:
     """What is said where transformers cannot build or load a model for a task."""
-    return ModelError(
-        f"cannot be loaded for {kind} by {method} ({type(error).__name__})",
-        where=folder.reference,
-        fix="use a model whose architecture has such a head"
-        if method == "head"
-        else "use method: head, or a causal language model",
-    )
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        what, fix = "does not fit into memory", "use a smaller model, or a larger machine"
+    elif "Unrecognized configuration class" in str(error):
+        what = f"has no architecture for {kind} by {method}"
+        fix = "use a BERT-, GPT- or Llama-like model"
+        if method != "head":
+            fix = "use method: head, or a causal language model"
+    else:
+        what = f"cannot be loaded for {kind} by {method} ({type(error).__name__})"
+        fix = "compare its config.json with that of its source; it does not describe such a model"
+        if isinstance(error, OSError):
+            fix = "copy the folder again: a file is missing or cannot be read"
+        elif isinstance(error, ImportError):
+            fix = "install the library that the model needs"
+    return ModelError(what, where=folder.reference, fix=fix)
 
 
 def _config(

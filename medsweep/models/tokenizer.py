@@ -65,6 +65,8 @@ def load_tokenizer(folder: ModelFolder, *, trust_remote_code: bool = False) -> A
 def longest_input(config: Any, tokenizer: Any) -> int:
     """Tokens that a model can take, special ones included."""
     positions = int(getattr(config, "max_position_embeddings", None) or 1 << 30)
+    if positions < 0:  # XLNet's way to say that there is no limit
+        positions = 1 << 30
     if config.model_type in BEHIND_PADDING:
         positions -= 2
     return min(positions, int(min(tokenizer.model_max_length, 1 << 30)))

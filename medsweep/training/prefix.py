@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ from medsweep.training.batches import by_length
 from medsweep.training.encode import Window
 
 TOKENS_A_PASS = 2048
+# How far logits from the prefix may be from those of the whole model, as a share of the largest:
+# the same sums in another order, in the precision of the base's weights.
+TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3}
+COARSE = 5e-2
 
 # A window's, the layer, and whether it is in the base's own precision beside mixed ones.
 _Key = tuple[bytes, int, bool]
@@ -39,11 +44,50 @@ class PrefixCache:
         self._base, self._scratch = base, scratch
         self._memory = memory if memory is not None else psutil.virtual_memory().available // 8
         self._held: dict[_Key, Tensor | Path] = {}
+        self._entries: dict[int, int] = {}
         self._used = 0
         self._mixed = native_bf16(base.device)
         if scratch is not None:
             scratch.mkdir(parents=True, exist_ok=True)
             os.chmod(scratch, 0o700)  # noqa: PTH101 - the umask does not apply
+
+    def entry(self, windows: Sequence[Window], layer: int) -> int:
+        """``layer`` where the base, entered there, gives what it gives as a whole; else 0.
+
+        Measured once a layer on three of ``windows``, because it depends on the architecture: some
+        hand more than hidden states from layer to layer (DeBERTa), pad them (Longformer), or keep a
+        layer's parts in several lists (XLM). From 0 all layers run, which is slower and right.
+        """
+        if layer == 0 or not windows:
+            return layer
+        if layer not in self._entries:
+            by_size = sorted(windows, key=lambda w: len(w.ids))
+            # The shortest, the median, and one more: a layer's pair of results is no batch of two.
+            sample = [by_size[0], by_size[len(by_size) // 2], by_size[len(by_size) // 3]]
+            sample = [_of_odd_length(w) for w in sample]
+            self._entries[layer] = layer if self._agrees(sample, layer) else 0
+        return self._entries[layer]
+
+    @torch.no_grad()
+    def _agrees(self, windows: list[Window], layer: int) -> bool:
+        base, model = self._base, self._base.model
+        whole = model(**pad(windows, base)).logits
+        try:
+            hidden = stack_hidden(self.hidden(windows, layer, exact=True), base.device)
+            with entering_at(model, base.targets.stack, layer, hidden.to(model.dtype)):
+                entered = model(**pad(windows, base)).logits
+        except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+            # However an architecture says that it cannot be entered here.
+            return False
+        if entered.shape != whole.shape:
+            return False
+        if whole.dim() == 3:
+            # What a model says of padding is nobody's, and may be anything.
+            lengths = torch.tensor([len(w.ids) for w in windows], device=whole.device)
+            real = torch.arange(whole.shape[1], device=whole.device) < lengths[:, None]
+            whole, entered = whole[real], entered[real]
+        allowed = TOLERANCE.get(model.dtype, COARSE) * max(1.0, float(whole.abs().max()))
+        return float((entered - whole).abs().max()) <= allowed
 
     def hidden(self, windows: Sequence[Window], layer: int, *, exact: bool = False) -> list[Tensor]:
         """The hidden states of each window before ``layer``: (tokens, width), without padding.
@@ -107,6 +151,13 @@ class PrefixCache:
             path = self._scratch / f"{key[0].hex()}-{key[1]}{'-exact' * key[2]}.npy"
             np.save(path, states.numpy())
             self._held[key] = path
+
+
+def _of_odd_length(window: Window) -> Window:
+    """Without its last token where their number is even: no multiple of an attention window."""
+    if len(window.ids) % 2 or window.branches:
+        return window
+    return replace(window, ids=window.ids[:-1], key=window.key + b"-")
 
 
 class _Reached(Exception):

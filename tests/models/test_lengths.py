@@ -44,6 +44,12 @@ def test_positions_behind_the_padding_index_are_not_counted(kind: str) -> None:
             model(torch.full((1, 17), 5))
 
 
+def test_xlnet_has_no_limit_of_its_own() -> None:
+    from transformers import XLNetConfig
+
+    assert longest_input(XLNetConfig(), SimpleNamespace(model_max_length=512)) == 512
+
+
 def test_a_tokenizer_that_cannot_read_the_texts_is_refused(tiny_bert: Path) -> None:
     folder = ModelFolder("mine", "mine", tiny_bert, 0)
     assert unknown_share(["pain and fever"], folder) == 0

@@ -48,12 +48,17 @@ def _configure(folder: Path, **changes: object) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
 
 
+def _with_a_decoder(folder: Path) -> None:
+    _configure(folder, model_type="bart", is_encoder_decoder=True)
+
+
 BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "cut": (_cut, "cut off after"),
     "shard": (_without_shard, "weight files are missing"),
     "index": (_without_index, "the index of them is missing"),
     "wider": (_wider, "do not fit its config.json"),
-    "image": (_of_another_kind, "cannot be loaded for classification by head"),
+    "image": (_of_another_kind, "has no architecture for classification by head"),
+    "two-stacks": (_with_a_decoder, "is a sequence-to-sequence model"),
     "mute": (_without_tokenizer, "has no tokenizer"),
 }
 

@@ -84,6 +84,10 @@ class PackedModel:
         self._base, self._cache = base, cache
         self.dtype: torch.dtype = base.model.dtype
 
+    def entry(self, windows: Sequence[Window], layer: int) -> int:
+        """Where adapters of ``layer`` and above may enter: there, or at 0."""
+        return self._cache.entry(windows, layer)
+
     @contextmanager
     def training(
         self,

@@ -124,6 +124,7 @@ class SharedEngine:
             state = new_state(self._base, self._method, recipe, train, dev, trainable(peft))
             if saved is not None:
                 load_state(state, saved)
+            state.layer = self._model.entry(state.windows, state.layer)
             self._slots[trial] = SharedSlot(state, adapter_of(peft, recipe.dropout))
 
     def advance(self, trial: str) -> Evaluation:

@@ -80,6 +80,8 @@ class SoloEngine:
         state = new_state(self._base, self._method, recipe, train, dev, trainable(peft))
         if saved is not None:
             load_state(state, saved)
+        if self._cache is not None:
+            state.layer = self._cache.entry(state.windows, state.layer)
         dropouts = [
             m for n, m in peft.named_modules() if "lora_dropout." in n and isinstance(m, nn.Dropout)
         ]

@@ -46,7 +46,7 @@ class TrainState:
         recipe: what it trains by.
         windows: the labelled windows of its training documents.
         dev: documents that score it, and their windows.
-        layer: the lowest adapted layer.
+        layer: where its windows enter the model: at the lowest adapted layer, or at 0.
         weights: of the classes, in the loss.
         total: optimiser steps of its budget.
         parameters: what is trained, by the names of an adapter file.
