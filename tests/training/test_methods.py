@@ -107,7 +107,7 @@ def test_each_slot_equals_plain_peft(
 ) -> None:
     base = writing_base(name, tmp_path, kind, method)
     # What is written by random weights only costs time here.
-    monkeypatch.setattr("medsweep.training.methods.generate._AT_MOST", 12)
+    monkeypatch.setattr("medsweep.prompting.limit._AT_MOST", 12)
     engine = SharedEngine(base, the_task(kind))
     # Elsewhere what differs shows in the first steps.
     steps = STEPS if (name, kind) == ("llama", "ner") else STEPS // 3
@@ -206,7 +206,7 @@ def test_logits_are_those_of_answers(name: str, tmp_path: Path) -> None:
 def test_dev_is_answered_as_plain_peft_answers(
     name: str, kind: str, method: MethodName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("medsweep.training.methods.generate._AT_MOST", 12)
+    monkeypatch.setattr("medsweep.prompting.limit._AT_MOST", 12)
     base, task = writing_base(name, tmp_path, kind, method), the_task(kind)
     ways, engine = make_method(base, task), SharedEngine(base, task)
     recipes = {

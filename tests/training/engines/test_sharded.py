@@ -20,13 +20,14 @@ from safetensors.torch import load as load_bytes
 
 from medsweep.models.load import Base
 from medsweep.models.quiet import quiet_peft
+from medsweep.prompting import limit
 from medsweep.tasks import MethodName
 from medsweep.tasks.prediction import Prediction
 from medsweep.training import forward
 from medsweep.training.adapter import share_tensors
 from medsweep.training.engines.solo import SoloEngine
 from medsweep.training.forward import read_windows
-from medsweep.training.methods import generate, make_method
+from medsweep.training.methods import make_method
 from medsweep.training.recipe import Recipe, TrialError
 from tests.training.shapes import documents, make_base, the_task
 from tests.training.writers import writing_base
@@ -76,7 +77,7 @@ def work(rank: int, port: int, folder: Path) -> None:
     from medsweep.training.engines.sharded import ShardedEngine, shard
 
     torch.set_num_threads(1)
-    generate._AT_MOST = AT_MOST
+    limit._AT_MOST = AT_MOST
     # Made before there is a group: of a group, transformers lets only the first worker save.
     bases = {case: base_of(case, folder / f"{case}-{rank}") for case in CASES}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
@@ -113,7 +114,7 @@ def work(rank: int, port: int, folder: Path) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def _short_answers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generate, "_AT_MOST", AT_MOST)
+        patch.setattr(limit, "_AT_MOST", AT_MOST)
         yield
 
 
