@@ -235,7 +235,7 @@ class TestReport:
 
 class TestShow:
     @staticmethod
-    def verdict_lines(decided: dict[str, Any]) -> str:
+    def shown(decided: dict[str, Any]) -> str:
         out = io.StringIO()
         show(decided, Path("runs/x"), console=Console(file=out, width=80))
         return out.getvalue()

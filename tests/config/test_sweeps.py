@@ -1,7 +1,5 @@
 """The sweep files that are shipped: every one loads; those of corpora under agreements plan."""
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ from medsweep.config import load_sweep
 from medsweep.config.models import Sweep
 from medsweep.corpus.samples import write_sample
 from medsweep.corpus.samples.cardiology import TYPES
+from medsweep.models import ModelFolder
 from medsweep.plan.build import make_plan
 from tests.corpus.readers.annotations import zipped
 
@@ -61,7 +60,7 @@ def planned(file: str, model: Path, *overrides: str) -> Sweep:
 
 def letter(path: Path, number: int) -> None:
     """A zip as CARDIO:DE has one a letter, with invented text."""
-    words, spans, at = [f"wort{number}x{place}" for place in range(len(KINDS))], "", 0
+    words, spans, at = [f"pain and wort{number}x{place}" for place in range(len(KINDS))], "", 0
     for place, (word, kind) in enumerate(zip(words, KINDS, strict=True), 10):
         ends = f'sofa="1" begin="{at}" end="{at + len(word)}"'
         spans += f'<c:Medication xmi:id="{place}" {ends} ClassType="{kind}" InNarrative="true"/>'
@@ -91,12 +90,9 @@ def test_cardiode_plans_and_tells_what_reading_left_out(tmp_path: Path, tiny_ber
         assert f"{tmp_path.name}: {told}" in plan.notes
 
 
-def test_attributes_of_the_sample_plan(tmp_path: Path, tiny_bert: Path) -> None:
+def test_attributes_of_the_sample_plan(tmp_path: Path, decoder: ModelFolder) -> None:
     write_sample("cardiology", tmp_path / "sample", train=40, test=6)
-    writer = tmp_path / "writer"
-    shutil.copytree(tiny_bert, writer)
-    config = json.loads((writer / "config.json").read_text())
-    (writer / "config.json").write_text(json.dumps({**config, "architectures": ["XForCausalLM"]}))
+    writer = decoder.path
     paths = [f"data.{part}.path={tmp_path}/sample/{part}.jsonl" for part in ("train", "test")]
     plan = make_plan(planned("cardiology-attributes.yaml", writer, *paths, "train_sizes=[5, all]"))
     assert plan.workload.labels == TYPES
