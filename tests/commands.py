@@ -68,7 +68,9 @@ def wait_for(driver: subprocess.Popen[str], out: Path, event: str, times: int = 
     journal = out / "state" / "journal.jsonl"
     deadline = time.monotonic() + 400
     while not (journal.exists() and journal.read_text().count(f'"event": "{event}"') >= times):
-        assert driver.poll() is None, "the sweep ended too early"
+        if driver.poll() is not None:
+            # Its pipes are read to their ends, or the next test finds them open.
+            raise AssertionError(f"the sweep ended too early: {driver.communicate()}")
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return journal
