@@ -59,8 +59,8 @@ def check(
     Shows counts, names of classes and ids, never text.
     """
     import json
-    from collections import Counter
 
+    from medsweep.corpus._base import Changes
     from medsweep.corpus.check import changed_mentions, check_corpora
     from medsweep.corpus.read import scan
 
@@ -69,7 +69,7 @@ def check(
         raise ConfigError("no such folder", where=str(html.parent), fix="make it first")
     if max_length is not None and not models:
         raise ConfigError("there are no tokens", where="--max-length", fix="name a --model as well")
-    changes = {str(f): Counter[str]() for f in files}
+    changes = {str(f): Changes() for f in files}
     corpora: dict[str, list[Document]] = {}
     changed: dict[str, dict[str, list[str]]] = {}
     for name, counted in changes.items():

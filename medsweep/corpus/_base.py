@@ -106,6 +106,7 @@ class Changes(Counter[str]):
         misplaced: mentions left out because they cannot lie where their file says, each as the
             error that says why, with file and line.
         encodings: of the text files that were read, by their paths.
+        of_mentions: the kinds that change a document's mentions.
     """
 
     def __init__(self, counts: Mapping[str, int] | None = None) -> None:
@@ -114,10 +115,17 @@ class Changes(Counter[str]):
         self.mentions = 0
         self.misplaced: list[DataError] = []
         self.encodings: dict[Path, str] = {}
+        self.of_mentions: set[str] = set()
+
+    def count_mentions(self, kind: str, number: int = 1) -> None:
+        """Count what happened to so many mentions; none is no entry."""
+        if number:
+            self[kind] += number
+            self.of_mentions.add(kind)
 
     def leave_out(self, kind: str, error: DataError) -> None:
         """Count a mention that is left out, and keep its place."""
-        self[kind] += 1
+        self.count_mentions(kind)
         self.misplaced.append(error)
 
     def check_misplaced(self, most: float) -> None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
-from medsweep.corpus._base import Document
+from medsweep.corpus._base import Changes, Document
 from medsweep.corpus.coverage import coverage, rare
 from medsweep.corpus.near_duplicates import near_duplicates
 from medsweep.corpus.quality import MOST_IDS, find_damage
 from medsweep.corpus.summary import compare, summarise
 
-_OF_MENTIONS = re.compile(r"(?!documents).*\b(?:mentions?|spans|offsets|annotations|annotated)\b")
-
 
 def changed_mentions(
-    documents: Iterable[Document], changes: Counter[str]
+    documents: Iterable[Document], changes: Changes
 ) -> tuple[list[Document], dict[str, list[str]]]:
     """The documents of a reader, and the ids of those whose mentions reading changed, by kind.
 
@@ -30,9 +27,9 @@ def changed_mentions(
     read, ids, before = list[Document](), dict[str, list[str]](), Counter[str]()
     for document in documents:
         read.append(document)
-        for kind in (k for k in changes - before if _OF_MENTIONS.match(k)):
+        for kind in (k for k in changes - before if k in changes.of_mentions):
             ids.setdefault(kind, []).append(document.id)
-        before = changes.copy()
+        before = Counter(changes)
     return read, ids
 
 

@@ -101,7 +101,7 @@ def anchored(
             changes.leave_out(OUTSIDE, _misplacement(text, mention, OUTSIDE))
         else:
             if pieces != mention.pieces:
-                changes[kind] += 1
+                changes.count_mentions(kind)
             spans.append(_span(mention, pieces, changes))
     return spans
 
@@ -247,7 +247,7 @@ def _span(mention: Mention, pieces: Pieces, changes: Changes) -> Span:
     for start, end in sorted(pieces):
         if ordered and start < ordered[-1][1]:
             ordered[-1] = ordered[-1][0], max(end, ordered[-1][1])
-            changes[OVERLAPPING] += 1
+            changes.count_mentions(OVERLAPPING)
         else:
             ordered.append((start, end))
     fragments = tuple(ordered) if len(ordered) > 1 else ()

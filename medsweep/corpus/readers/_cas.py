@@ -189,7 +189,8 @@ def _spans(
         own = {*choice.layer.features, choice.feature}
         for name in (f for f, v in annotation.features.items() if f not in own and v != ""):
             told = choice.layer.declared or name in annotation.references
-            reading.changes[REFERENCES if told else _taken_for_references(name)] += 1
+            kind = REFERENCES if told else _taken_for_references(name)
+            reading.changes.count_mentions(kind)
         yield choice.span(start, end, annotation.features, annotation.place, reading.changes)
 
 

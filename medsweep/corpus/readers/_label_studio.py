@@ -66,8 +66,7 @@ def _results(
     listed = as_list(record.get("annotations", record.get("completions")), "annotations", where)
     annotations = [as_object(a, "an annotation", where) for a in listed]
     given = [a for a in annotations if not a.get("was_cancelled")]
-    if cancelled := len(annotations) - len(given):
-        reading.changes["cancelled annotations left out"] += cancelled
+    reading.changes.count_mentions("cancelled annotations left out", len(annotations) - len(given))
     people = [_annotator(a) for a in given]
     if reading.annotator is not None:
         given = [a for a, who in zip(given, people, strict=True) if who == reading.annotator]

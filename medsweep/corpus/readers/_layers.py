@@ -74,7 +74,7 @@ class Choice:
         if type_ is None:
             type_ = self.layer.short
             if self.feature is not None:
-                changes[f"spans without {self.feature} read as {type_}"] += 1
+                changes.count_mentions(f"spans without {self.feature} read as {type_}")
         others = ((f, as_value(features.get(f))) for f in self.layer.features if f != self.feature)
         attributes = sorted((field, value) for field, value in others if value is not None)
         return Span(start, end, type_, attributes=tuple(attributes))
@@ -130,8 +130,9 @@ def count_layers(layers: Sequence[Layer], reading: Reading) -> bool:
     elif choice is not None and reading.layer is None:
         changes["documents read from layer " + ".".join(choice.names)] += 1
     others = (x for x in layers if x.name != name and not _OF_TOOLS.match(x.name))
-    if left_out := sum(layer.mentions for layer in others):
-        changes["mentions of other layers left out"] += left_out
+    changes.count_mentions(
+        "mentions of other layers left out", sum(layer.mentions for layer in others)
+    )
     return has
 
 

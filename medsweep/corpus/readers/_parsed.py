@@ -33,4 +33,5 @@ def parsed_once(parse: Parse[_Parsed], path: Path, reading: Reading) -> _Parsed:
     found: _Parsed
     found, changes = reading.parsed.pop(path)
     reading.changes.update(changes)
+    reading.changes.of_mentions |= changes.of_mentions
     return found

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from medsweep.corpus._base import Document, Span
+from medsweep.corpus._base import Changes, Document, Span
 
 BOM = "\ufeff"
 MARKS = "byte order marks left out"
@@ -21,7 +21,7 @@ _MARK = re.compile(rf"[\s{BOM}]*{BOM}")
 Place = tuple[int, int]
 
 
-def tidy(document: Document, changes: Counter[str]) -> Document:
+def tidy(document: Document, changes: Changes) -> Document:
     """The document with mentions that a model can give back, for predictions are trimmed, too.
 
     A mention begins and ends in something visible, as do its pieces; pieces with only white space
@@ -38,26 +38,25 @@ def tidy(document: Document, changes: Counter[str]) -> Document:
         # All that is cut off is white space, so that no mention begins in it.
         visible = (_visible(span, document.text, changes) for span in document.spans)
         kept = Counter(span.moved(-cut) for span in visible if span is not None)
-        if repeated := kept.total() - len(kept):
-            changes[EQUAL] += repeated
+        changes.count_mentions(EQUAL, kept.total() - len(kept))
         spans = tuple(sorted(kept))
     return replace(document, text=document.text[cut:], spans=spans)
 
 
-def _visible(span: Span, text: str, changes: Counter[str]) -> Span | None:
+def _visible(span: Span, text: str, changes: Changes) -> Span | None:
     pieces = span.fragments or ((span.start, span.end),)
     if all(start == end for start, end in pieces):
-        changes[EMPTY] += 1
+        changes.count_mentions(EMPTY)
         return None
     trimmed = tuple(p for p in (_trimmed(text, *piece) for piece in pieces) if p[0] < p[1])
     if not trimmed:
-        changes[BLANK] += 1
+        changes.count_mentions(BLANK)
         return None
     if trimmed != pieces:
-        changes[EDGES] += 1
+        changes.count_mentions(EDGES)
     joined = _joined(text, trimmed)
     if len(joined) < len(trimmed):
-        changes[PIECES] += 1
+        changes.count_mentions(PIECES)
     fragments = joined if len(joined) > 1 else ()
     return replace(span, start=joined[0][0], end=joined[-1][1], fragments=fragments)
 

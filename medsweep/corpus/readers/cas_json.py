@@ -73,8 +73,10 @@ def _cas(path: Path, reading: Reading) -> Cas:
     if without := sum(a is None and id_ in indexed for id_, a in found):
         reading.changes[WITHOUT_PLACE] += without
     kept = [a for id_, a in found if a is not None and id_ in indexed]
-    if left_out := sum(a is not None for _, a in found) - len(kept):
-        reading.changes["annotations outside the view's index left out"] += left_out
+    reading.changes.count_mentions(
+        "annotations outside the view's index left out",
+        sum(a is not None for _, a in found) - len(kept),
+    )
     return Cas(
         text=text,
         annotations=kept,

@@ -110,8 +110,9 @@ def _cas(path: Path, reading: Reading) -> Cas:
     of_view = [e for e in root if e.get("sofa") == sofa and not e.tag.startswith(_CAS)]
     found = [e for e in of_view if "begin" in e.attrib or "end" in e.attrib]
     indexed = [e for e in found if e.get(f"{_XMI}id") in members_]
-    if outside := len(found) - len(indexed):
-        reading.changes["annotations outside the view's index left out"] += outside
+    reading.changes.count_mentions(
+        "annotations outside the view's index left out", len(found) - len(indexed)
+    )
     if without := sum(e.get(f"{_XMI}id") in members_ for e in of_view) - len(indexed):
         reading.changes[WITHOUT_PLACE] += without
     return Cas(

@@ -127,7 +127,7 @@ def _add_line(article: _Article, columns: list[str], where: str, reading: Readin
     concept = as_value(columns[5]) if len(columns) > 5 else None
     attributes = () if concept is None or concept in _NONE else ((IDENTIFIER, concept),)
     if any(map(str.strip, columns[6:])):
-        reading.changes[PARTS] += 1
+        reading.changes.count_mentions(PARTS)
     article.mentions.append(Mention(type_, pieces, columns[3], where, attributes))
 
 

@@ -307,8 +307,7 @@ def _span(found: _Open, choice: Choice, places: Utf16, where: str, changes: Chan
     if start is None or end is None:
         raise DataError("the annotation lies outside the text", where=where)
     slots = [v.count(";") + 1 for f, v in found.features.items() if f.startswith(_SLOT) and v]
-    if slots:
-        changes[REFERENCES] += sum(slots)
+    changes.count_mentions(REFERENCES, sum(slots))
     return choice.span(start, end, found.features, where, changes)
 
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medsweep.corpus import Columns, Document, Span, read_documents, scan, write_jsonl
+from medsweep.corpus._base import Changes
 from medsweep.corpus.readers._spans import BOM, tidy
 from medsweep.corpus.write import to_row
 from medsweep.errors import DataError
@@ -82,7 +83,7 @@ def documents(draw: st.DrawFn) -> list[Document]:
             spans=draw(st.sampled_from([None, tuple(spans)])),
             group=draw(st.none() | NAMES),
         )
-        made.append(tidy(document, Counter()))
+        made.append(tidy(document, Changes()))
     return made
 
 

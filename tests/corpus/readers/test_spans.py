@@ -1,4 +1,3 @@
-from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -6,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medsweep.corpus import Document, Span
+from medsweep.corpus._base import Changes
 from medsweep.corpus.readers._spans import BLANK, BOM, EDGES, EMPTY, EQUAL, MARKS, PIECES, tidy
 
 Fragments = tuple[tuple[int, int], ...]
@@ -44,7 +44,7 @@ def span(*pieces: tuple[int, int], type_: str = "T") -> Span:
 def test_what_a_model_can_give_back(
     text: str, spans: list[Span], expected: list[Span] | None, counted: dict[str, int] | None
 ) -> None:
-    changes: Counter[str] = Counter()
+    changes = Changes()
     made = tidy(Document("1", text, spans=tuple(spans)), changes)
     assert made.spans == tuple([span((0, 1)), span((2, 3))] if expected is None else expected)
     assert changes == ({MARKS: 1, EDGES: 1} if counted is None else counted)
@@ -52,7 +52,7 @@ def test_what_a_model_can_give_back(
 
 def test_other_parts_stay_as_they_are() -> None:
     document = Document("1", " a", label="x", group="g", labels=("y",), source="n.jsonl:1")
-    changes: Counter[str] = Counter()
+    changes = Changes()
     assert tidy(document, changes) == document
     assert tidy(document, changes).source == "n.jsonl:1"
     marked = replace(document, text=f"{BOM} a")
@@ -76,7 +76,7 @@ def annotated(draw: st.DrawFn) -> Document:
 
 @given(annotated())
 def test_letters_stay_and_nothing_is_left_to_tidy(document: Document) -> None:
-    changes: Counter[str] = Counter()
+    changes = Changes()
     made = tidy(document, changes)
     assert made.spans is not None
     assert document.text.endswith(made.text)
@@ -85,7 +85,7 @@ def test_letters_stay_and_nothing_is_left_to_tidy(document: Document) -> None:
         pieces = found.fragments or ((found.start, found.end),)
         edges = [made.text[i] for a, b in pieces for i in (a, b - 1)]
         assert not any(e.isspace() or e == BOM for e in edges)
-    again: Counter[str] = Counter()
+    again = Changes()
     assert tidy(made, again) == made
     assert again == {}
     if not changes:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medsweep.corpus import Document, Span, scan
+from medsweep.corpus._base import Changes
 from medsweep.corpus.read import TORN
 from medsweep.corpus.readers._spans import tidy
 from medsweep.corpus.writers import WRITERS, writer_for
@@ -52,7 +53,7 @@ def corpora(draw: st.DrawFn) -> list[Document]:
         labels = draw(st.none() | st.sets(NAMES, max_size=3))
         several = None if labels is None else tuple(sorted(labels))
         made = Document(id_, text, label=label, spans=gold, group=group, labels=several)
-        documents.append(tidy(made, Counter()))
+        documents.append(tidy(made, Changes()))
     return documents
 
 
@@ -149,7 +150,7 @@ def test_webanno_holds_visible_mentions_and_their_attributes(documents: list[Doc
             for values in [[v for _, v in s.attributes], ["a->b"]]
         }
         gold = tuple(sorted(spans))
-        whole.append(tidy(Document(f"d{number}", text, spans=gold), Counter()))
+        whole.append(tidy(Document(f"d{number}", text, spans=gold), Changes()))
     assert there_and_back(whole, "webanno-tsv") == (whole, {})
 
 
